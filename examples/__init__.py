@@ -1,0 +1,1 @@
+"""Example projects, and the code that gives them a history."""

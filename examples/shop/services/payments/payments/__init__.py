@@ -1,0 +1,1 @@
+"""Takes the money for Acme Home."""

@@ -1,0 +1,1 @@
+"""The storefront and the checkout of Acme Home."""

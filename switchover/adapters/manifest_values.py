@@ -1,0 +1,76 @@
+"""Manifests of npm and Python packages, read into the values of a workspace."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from switchover.decide.packages import Dependency, Kind, Package, Section
+from switchover.errors import InputError
+
+REQUIREMENT = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?(?P<specifier>[^;)@]*)")
+
+
+def read_npm_package(manifest: dict[str, Any], folder: str) -> Package | None:
+    """The package of a parsed package.json; None for one without a name, which only holds settings."""
+    name, version = manifest.get("name"), manifest.get("version", "")
+    if not isinstance(name, str) or not name:
+        return None
+    if not isinstance(version, str):
+        raise _refuse(folder, "package.json", "a text as version", repr(version))
+    dependencies: list[Dependency] = []
+    for section in Section:
+        stated = manifest.get(section.value) or {}
+        if not isinstance(stated, dict) or not all(isinstance(text, str) for text in stated.values()):
+            raise _refuse(folder, "package.json", f"an object of texts under {section.value!r}", repr(stated))
+        dependencies += [Dependency(other, text, section) for other, text in stated.items()]
+    return Package(name, folder, version, Kind.NPM, manifest.get("private") is True, tuple(dependencies))
+
+
+def read_python_package(manifest: dict[str, Any], folder: str) -> Package | None:
+    """The package of a parsed pyproject.toml; None where it has no table `[project]`.
+
+    A version that is only computed at build time reads as none; the classifier `Private :: …` means private.
+    """
+    project = manifest.get("project")
+    if not isinstance(project, dict) or not isinstance(project.get("name"), str):
+        return None
+    dependencies = [_read_requirement(text, Section.RUN) for text in project.get("dependencies", [])]
+    for extra in project.get("optional-dependencies", {}).values():
+        dependencies += [_read_requirement(text, Section.OPTIONAL) for text in extra]
+    return Package(
+        name=project["name"],
+        folder=folder,
+        version=str(project.get("version", "")),
+        kind=Kind.PYTHON,
+        private=any(str(each).startswith("Private ::") for each in project.get("classifiers", [])),
+        dependencies=tuple(each for each in dependencies if each.name != project["name"]),
+    )
+
+
+def _read_requirement(text: str, section: Section) -> Dependency:
+    match = REQUIREMENT.match(text)
+    if match is None:
+        return Dependency(text, "*", section)
+    return Dependency(match["name"], _translate(match["specifier"]), section)
+
+
+def _translate(specifier: str) -> str:
+    """A Python version specifier as an npm range. Exclusions are dropped: they never decide about a release."""
+    ranges: list[str] = []
+    for clause in (part.strip() for part in specifier.split(",")):
+        match = re.fullmatch(r"(==|~=|>=|<=|>|<)\s*v?([0-9][0-9A-Za-z.+*-]*)", clause)
+        if match is None:
+            continue
+        operator, version = match.groups()
+        if operator == "~=":
+            ranges.append(f"~{version}" if version.count(".") > 1 else f"^{version}")
+        else:
+            ranges.append(version.replace(".*", ".x") if operator == "==" else f"{operator}{version}")
+    return " ".join(ranges) or "*"
+
+
+def _refuse(folder: str, name: str, expected: str, found: str) -> InputError:
+    return InputError(
+        f"{folder}/{name} cannot be read".lstrip("/"), expected=expected, found=found, next_step="correct the file"
+    )

@@ -1,0 +1,170 @@
+"""One supervisord per environment, spoken to over a private unix socket."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import switchover
+from switchover.adapters.environment_folder import MARK
+from switchover.adapters.private_files import read_or_none, write_private
+from switchover.adapters.processes import end_processes, find_marked
+from switchover.adapters.supervisor_config import render_daemon, render_group
+from switchover.adapters.unix_http import UnixHTTPConnection
+from switchover.adapters.waiting import wait_until
+from switchover.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchover.adapters.environment_folder import EnvironmentFolder
+    from switchover.adapters.supervisor_config import Program
+
+_CALL_SECONDS = 10.0
+_START_SECONDS = 20.0
+_SHUT_DOWN_SECONDS = 30.0
+_OPEN_FILES = 8192
+_BAD_NAME, _NOT_RUNNING, _ALREADY_STARTED, _ALREADY_ADDED = 10, 70, 60, 90
+_STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramState:
+    """What the supervisor says of one program: `state` in its own words, `detail` the last trouble."""
+
+    name: str
+    state: str
+    pid: int
+    detail: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended though it should run."""
+        return self.state in {"BACKOFF", "EXITED", "FATAL", "UNKNOWN"}
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> UnixHTTPConnection:  # noqa: ANN401, ARG002 - the library's signature
+        return UnixHTTPConnection(self._path, _CALL_SECONDS)
+
+
+class SupervisorDaemon:
+    """Starts, asks and ends the supervisor. Callers hold the environment's locks where they change things."""
+
+    def __init__(self, folder: EnvironmentFolder, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environ = environ
+
+    def is_running(self) -> bool:
+        """Whether the daemon answers."""
+        try:
+            self._call("supervisor.getState")
+        except TargetError:
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start the daemon with its first group; it outlives this process. Raises `TargetError`."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        open_files = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+        configuration = self._folder.state / "supervisord.conf"
+        text = render_daemon(self._folder.supervisor_socket, self._folder.state, self._folder.run, open_files)
+        write_private(configuration, text)
+        package_folder = str(Path(switchover.__file__).parent.parent)
+        environment = dict(self._environ) | {MARK: self._folder.key, "PYTHONPATH": package_folder}
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
+        # It goes into the background by itself; what it says before that tells of a broken configuration.
+        started = subprocess.run(  # noqa: S603 - our own interpreter and file
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if started.returncode or not wait_until(self.is_running, _START_SECONDS):
+            raise TargetError(
+                "the supervisor of the environment did not start",
+                expected=f"supervisord answering within {_START_SECONDS:.0f} s",
+                found=(started.stdout + started.stderr).strip()[-300:] or "silence",
+                next_step=f"look at {self._folder.state / 'supervisord.log'}, then repeat",
+            )
+
+    def shut_down(self) -> None:
+        """End the daemon and every process of the environment; nothing is left. Repeating is a no-op."""
+        try:
+            self._call("supervisor.shutdown")
+        except TargetError:
+            pass  # it does not run; what it left behind is ended below
+        else:
+            wait_until(lambda: not find_marked(self._folder.key), _SHUT_DOWN_SECONDS, 0.05)
+        end_processes(find_marked(self._folder.key))
+
+    def write_group(self, name: str, programs: tuple[Program, ...], *, first: bool = False) -> bool:
+        """Write a group's configuration; return whether it changed."""
+        return write_private(self._file(name), render_group(name, programs, first=first))
+
+    def has_group(self, name: str) -> bool:
+        """Whether a group's configuration is written."""
+        return read_or_none(self._file(name)) is not None
+
+    def start_group(self, name: str, variables: Mapping[str, str]) -> None:
+        """Let every program of a written group run, with secret `variables` in its environment. Does not wait."""
+        self._call("supervisor.reloadConfig")
+        self._call("supervisor.addProcessGroup", name, unless=_ALREADY_ADDED)
+        if variables:
+            self._call("switchover.setSecrets", name, dict(variables))
+        for program in self.read_programs(name):
+            if program.state in _STOPPED_STATES:
+                self._call("supervisor.startProcess", f"{name}:{program.name}", False, unless=_ALREADY_STARTED)  # noqa: FBT003
+
+    def begin_stopping(self, name: str) -> None:
+        """Send SIGTERM to every program of a group. Does not wait."""
+        for program in self.read_programs(name):
+            if program.state not in _STOPPED_STATES:
+                self._call("supervisor.stopProcess", f"{name}:{program.name}", False, unless=_NOT_RUNNING)  # noqa: FBT003
+
+    def is_stopped(self, name: str) -> bool:
+        """Whether no program of a group runs."""
+        return all(program.state in _STOPPED_STATES for program in self.read_programs(name))
+
+    def remove_group(self, name: str) -> None:
+        """Forget a stopped group."""
+        self._call("supervisor.removeProcessGroup", name, unless=_BAD_NAME)
+        self._file(name).unlink(missing_ok=True)
+
+    def read_programs(self, group: str) -> tuple[ProgramState, ...]:
+        """The programs of a group, by name; none when the daemon knows no such group."""
+        return tuple(
+            ProgramState(found["name"], found["statename"], found["pid"], found["spawnerr"])
+            for found in self._call("supervisor.getAllProcessInfo")
+            if found["group"] == group
+        )
+
+    def _file(self, group: str) -> Path:
+        return self._folder.programs / f"{group}.conf"
+
+    def _call(self, method: str, *arguments: object, unless: int | None = None) -> Any:  # noqa: ANN401 - XML-RPC
+        transport = _UnixTransport(str(self._folder.supervisor_socket))
+        try:
+            with xmlrpc.client.ServerProxy("http://localhost", transport, allow_none=True) as server:
+                return getattr(server, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == unless:
+                return None
+            raise _trouble(f"{method}: {fault.faultString}") from fault
+        except (OSError, xmlrpc.client.Error) as error:
+            raise _trouble(str(error)) from error
+
+
+def _trouble(found: str) -> TargetError:
+    return TargetError(
+        "the supervisor of the environment refused or does not answer",
+        expected="supervisord running for this environment",
+        found=found,
+        next_step="repeat; the environment's daemon is started when it is absent",
+    )

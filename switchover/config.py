@@ -1,0 +1,352 @@
+"""switchover.toml: what a user writes, checked whole before anything happens.
+
+Unknown keys are refused with the nearest known one named; nothing is defaulted that a typo could hide.
+`python -m switchover.config` prints the JSON Schema that editors use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from switchover.errors import InputError
+from switchover.model import JudgeSettings, SmokeTest, Step, Workload
+
+FILE_NAME = "switchover.toml"
+STRATEGIES = ("instant", "canary-10", "canary-50", "canary-90")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+HttpPath = Annotated[str, Field(pattern=r"^/\S*$")]
+Event = Literal["live", "rolled back", "failed"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProjectConfig(_Section):
+    """The repository as a whole."""
+
+    name: Name = Field(description="Shown in run names, messages and artifacts.")
+
+
+class ReleaseConfig(_Section):
+    """How versions become artifacts."""
+
+    artifacts: str = Field(".switchover/artifacts", description="Folder of released bytes, relative to this file.")
+    private_packages: bool = Field(default=False, description="Version private packages that are no service too.")
+    tag_format: str = Field("{name}@{version}", description="Git tag of a release.")
+
+    @field_validator("tag_format")
+    @classmethod
+    def _names_the_version(cls, value: str) -> str:
+        if "{version}" not in value:
+            msg = "a tag format must contain {version}"
+            raise ValueError(msg)
+        return value
+
+
+class SmokeConfig(_Section):
+    """One HTTP check of the idle colour, before any user reaches it."""
+
+    name: str
+    path: HttpPath
+    method: Literal["GET", "POST", "PUT", "DELETE", "HEAD"] = "GET"
+    body: str = ""
+    expect_status: int = Field(200, ge=100, le=599)
+    body_contains: str = ""
+    within_ms: int = Field(2000, ge=1, le=120_000)
+
+
+class ServiceConfig(_Section):
+    """A deployed service."""
+
+    path: str = Field(description="Folder of the service, relative to this file.")
+    package: str | None = Field(None, description="Its name in the workspace; the service's own name if absent.")
+    command: list[str] = Field(min_length=1, description="Started once per replica with PORT set; {python} is allowed.")
+    replicas: int = Field(2, ge=1, le=64)
+    health_path: HttpPath = "/healthz"
+    ready_seconds: Seconds = Field(30.0, description="How long a replica may take until its health path answers 200.")
+    drain_seconds: Seconds = Field(5.0, description="How long a colour without traffic may finish what it has.")
+    latency_budget_ms: int = Field(500, ge=1, description="An answer that takes longer counts as slow.")
+    memory_limit_mb: int | None = Field(None, ge=1)
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    secret_variables: list[VariableName] = Field(
+        default_factory=list, description="Handed through from the operator's environment, never written down."
+    )
+    log_error_pattern: str = Field(r"\b(ERROR|CRITICAL|FATAL)\b", description="A log line that matches is an error.")
+    smoke: list[SmokeConfig] = Field(default_factory=list)
+
+    @field_validator("log_error_pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            msg = f"not a regular expression: {error}"
+            raise ValueError(msg) from error
+        return value
+
+
+class StepConfig(_Section):
+    """One step of an own strategy."""
+
+    canary_percent: Percent
+    hold_seconds: Seconds
+
+
+class JudgeConfig(_Section):
+    """What the judge guards; see docs/judge.md."""
+
+    alpha: Share = JudgeSettings().alpha
+    margin: float = Field(JudgeSettings().margin, ge=0, le=10)
+    max_error_rate: Share = JudgeSettings().max_error_rate
+    max_slow_rate: Share = JudgeSettings().max_slow_rate
+    min_requests: int = Field(JudgeSettings().min_requests, ge=1)
+    no_data_seconds: Seconds = JudgeSettings().no_data_seconds
+    warm_up_seconds: Seconds = JudgeSettings().warm_up_seconds
+    probe_failures: int = Field(JudgeSettings().probe_failures, ge=1)
+    log_errors_per_100_lines: float = Field(JudgeSettings().log_errors_per_100_lines, ge=0, le=100)
+    restarts: int = Field(JudgeSettings().restarts, ge=0)
+    restart_window_seconds: Seconds = JudgeSettings().restart_window_seconds
+
+
+class GatesConfig(_Section):
+    """What must be true before a deploy begins."""
+
+    after: list[Name] = Field(
+        default_factory=list, description="Environments in which this very version must have been live."
+    )
+
+
+class PlacementConfig(_Section):
+    """One service in one environment."""
+
+    listen: str = Field("127.0.0.1:0", description="host:port of its traffic; port 0 chooses a free one, once.")
+    replicas: int | None = Field(None, ge=1, le=64)
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+
+    @field_validator("listen")
+    @classmethod
+    def _is_host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 the highest port there is
+            msg = "expected host:port, for example 127.0.0.1:8080"
+            raise ValueError(msg)
+        return value
+
+
+class EnvironmentConfig(_Section):
+    """Where releases come live."""
+
+    target: Literal["local"] = "local"
+    state: str | None = Field(
+        None, description="Folder of ledger, logs and slots; .switchover/<environment> if absent."
+    )
+    strategy: Literal["instant", "canary-10", "canary-50", "canary-90"] | None = None
+    steps: list[StepConfig] | None = Field(None, min_length=1, description="Own steps instead of a named strategy.")
+    hold_seconds: Seconds = Field(60.0, description="How long each step of a named strategy is watched.")
+    bake_seconds: Seconds = Field(300.0, description="How long the old colour stays warm after the last step.")
+    lease_seconds: float = Field(15.0, ge=3, le=600, description="After this silence a deploy counts as dead.")
+    judge: JudgeConfig = Field(default_factory=JudgeConfig)
+    gates: GatesConfig = Field(default_factory=GatesConfig)
+    services: dict[Name, PlacementConfig] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_one_strategy(self) -> EnvironmentConfig:
+        if self.steps is not None and self.strategy is not None:
+            msg = "give either `strategy` or `steps`, not both"
+            raise ValueError(msg)
+        if self.steps is not None:
+            shares = [step.canary_percent for step in self.steps]
+            if shares != sorted(set(shares)) or shares[-1] != 100:  # noqa: PLR2004 the whole traffic
+                msg = f"steps must rise and end at 100, got {shares}"
+                raise ValueError(msg)
+        return self
+
+
+class NotificationsConfig(_Section):
+    """Who is told. The address is a secret and stands in an environment variable."""
+
+    webhook_variable: VariableName = "SWITCHOVER_WEBHOOK_URL"
+    on: tuple[Event, ...] = ("rolled back", "failed")
+
+
+class Config(_Section):
+    """The whole file, and the folder it stands in."""
+
+    root: Path = Field(exclude=True)
+    project: ProjectConfig
+    release: ReleaseConfig = Field(default_factory=ReleaseConfig)
+    services: dict[Name, ServiceConfig] = Field(min_length=1)
+    environments: dict[Name, EnvironmentConfig] = Field(min_length=1)
+    notifications: NotificationsConfig | None = None
+
+    @model_validator(mode="after")
+    def _refers_to_what_exists(self) -> Config:
+        for name, environment in self.environments.items():
+            for service in environment.services:
+                if service not in self.services:
+                    msg = f"environments.{name}.services.{service}: no service of that name{_nearest(service, self.services)}"
+                    raise ValueError(msg)
+            for gate in environment.gates.after:
+                if gate not in self.environments or gate == name:
+                    others = [other for other in self.environments if other != name]
+                    msg = f"environments.{name}.gates.after: no other environment {gate!r}{_nearest(gate, others)}"
+                    raise ValueError(msg)
+        return self
+
+    def service(self, name: str) -> ServiceConfig:
+        """The service, or `InputError` naming those there are."""
+        if name not in self.services:
+            raise _unknown("service", name, self.services)
+        return self.services[name]
+
+    def environment(self, name: str) -> EnvironmentConfig:
+        """The environment, or `InputError` naming those there are."""
+        if name not in self.environments:
+            raise _unknown("environment", name, self.environments)
+        return self.environments[name]
+
+    def placement(self, environment: str, service: str) -> PlacementConfig:
+        """The service in that environment, with the defaults where the file says nothing."""
+        self.service(service)
+        return self.environment(environment).services.get(service, PlacementConfig())
+
+    def state_folder(self, environment: str) -> Path:
+        """Where the environment's ledger, logs and slots are."""
+        return self.root / (self.environment(environment).state or f".switchover/{environment}")
+
+    def artifacts_folder(self) -> Path:
+        """Where released bytes are."""
+        return self.root / self.release.artifacts
+
+    def workload(self, environment: str, service: str) -> Workload:
+        """How one colour of the service runs there."""
+        config, placement = self.service(service), self.placement(environment, service)
+        return Workload(
+            command=tuple(config.command),
+            replicas=placement.replicas or config.replicas,
+            health_path=config.health_path,
+            environment={**config.environment, **placement.environment},
+            secret_variables=tuple(config.secret_variables),
+            ready_seconds=config.ready_seconds,
+            drain_seconds=config.drain_seconds,
+            latency_budget_ms=config.latency_budget_ms,
+            memory_limit_mb=config.memory_limit_mb,
+            log_error_pattern=config.log_error_pattern,
+        )
+
+    def smoke_tests(self, service: str) -> tuple[SmokeTest, ...]:
+        """The checks of an idle colour."""
+        return tuple(SmokeTest(**smoke.model_dump()) for smoke in self.service(service).smoke)
+
+    def judge_settings(self, environment: str) -> JudgeSettings:
+        """What the judge guards there."""
+        return JudgeSettings(**self.environment(environment).judge.model_dump())
+
+    def own_steps(self, environment: str) -> tuple[Step, ...] | None:
+        """The environment's own steps, None where it uses a named strategy."""
+        steps = self.environment(environment).steps
+        return tuple(Step(step.canary_percent, step.hold_seconds) for step in steps) if steps else None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a switchover.toml (the file, or the folder it stands in); raise `InputError` for what is wrong."""
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"there is no {FILE_NAME}",
+            expected=f"a configuration at {file}",
+            found="no such file",
+            next_step="write one with `switchover init`, or name it with --config",
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            f"cannot read {file}", expected="TOML in UTF-8", found=str(error), next_step="correct the file"
+        ) from error
+    return parse_config(document, root=file.resolve().parent, source=str(file))
+
+
+def parse_config(document: dict[str, Any], *, root: Path, source: str = FILE_NAME) -> Config:
+    """Check a document that was already read; `root` is the folder its paths are relative to."""
+    if "root" in document:
+        raise _unknown("key", "root", [name for name in Config.model_fields if name != "root"])
+    try:
+        return Config.model_validate({**document, "root": root})
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise InputError(
+            f"{source} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
+            expected="the keys of docs/configuration.md",
+            found="; ".join(problems),
+            next_step="correct them; `switchover check` looks again",
+        ) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the file, for editors."""
+    schema = Config.model_json_schema()
+    schema["properties"].pop("root")
+    schema["required"].remove("root")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "switchover.toml"
+    return schema
+
+
+def _explain(problem: Any) -> str:
+    place = [str(part) for part in problem["loc"]]
+    dotted = ".".join(place) or "the file"
+    if problem["type"] != "extra_forbidden":
+        return f"{dotted}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"unknown key {dotted}{_nearest(place[-1], _keys_at(place[:-1]))}"
+
+
+def _keys_at(place: list[str]) -> list[str]:
+    model: Any = Config
+    for part in place:
+        if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
+            model = model.model_fields[part].annotation
+        model = _section_in(model)
+    return [name for name in model.model_fields if name != "root"] if model is not None else []
+
+
+def _section_in(annotation: Any) -> Any:
+    """The section class inside `dict[Name, X]`, `list[X]` or `X | None`; the class itself where it is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _nearest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _unknown(kind: str, name: str, known: Any) -> InputError:
+    return InputError(
+        f"unknown {kind} {name}",
+        expected="one of " + ", ".join(sorted(known)),
+        found=name,
+        next_step=f"name one of them{_nearest(name, known)}, or add it to {FILE_NAME}",
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(json_schema(), indent=2))

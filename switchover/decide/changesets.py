@@ -1,0 +1,67 @@
+"""One changeset file: which packages change how far, and the sentence for the changelog."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import yaml
+
+from switchover.decide.bumps import Bump
+from switchover.errors import InputError
+
+DOCUMENT = re.compile(r"\s*---(?P<header>.*?)\n\s*---(?P<summary>\s*(?:\n|$).*)", re.DOTALL)
+EXAMPLE = "a changeset looks like this:\n---\n'package-name': minor\n---\n\nWhat changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Changeset:
+    """What one `.changeset/<id>.md` asks for. `releases` keeps the order of the file; it may be empty.
+
+    `commit` is the hash of the commit that added the file, empty while it is uncommitted.
+    """
+
+    id: str
+    releases: tuple[tuple[str, Bump], ...]
+    summary: str
+    commit: str = ""
+
+
+def parse_changeset(identifier: str, text: str, *, file: str, commit: str = "") -> Changeset:
+    """Read the text of a changeset. Raises `InputError` that names `file` and the line."""
+    normal = text.replace("\r\n", "\n")
+    document = DOCUMENT.search(normal)
+    if document is None:
+        raise _refuse(file, 1, "a YAML map between two lines of '---'", normal.strip().split("\n")[0] or "nothing")
+    first_line = normal[: document.start("header")].count("\n") + 1
+    releases = _read_releases(document["header"], file, first_line)
+    return Changeset(identifier, releases, document["summary"].strip(), commit)
+
+
+def _read_releases(header: str, file: str, first_line: int) -> tuple[tuple[str, Bump], ...]:
+    try:
+        node = yaml.compose(header, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = first_line + (error.problem_mark.line if error.problem_mark else 0)
+        raise _refuse(file, line, "a YAML map", str(error.problem)) from error
+    except yaml.YAMLError as error:
+        raise _refuse(file, first_line, "a YAML map", str(error)) from error
+    if node is None:
+        return ()
+    if not isinstance(node, yaml.MappingNode):
+        raise _refuse(file, first_line + node.start_mark.line, "a map of package names", node.id)
+    releases: dict[str, Bump] = {}
+    for key, value in node.value:
+        line = first_line + key.start_mark.line
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+            raise _refuse(file, line, "lines of the form 'package-name': bump", value.id)
+        if key.value in releases:
+            raise _refuse(file, line, "every package once", f"{key.value!r} twice")
+        if value.value not in set(Bump):
+            raise _refuse(file, line, "major, minor, patch or none", repr(value.value))
+        releases[key.value] = Bump(value.value)
+    return tuple(releases.items())
+
+
+def _refuse(file: str, line: int, expected: str, found: str) -> InputError:
+    return InputError(f"{file}:{line} is not a changeset", expected=expected, found=found, next_step=EXAMPLE)

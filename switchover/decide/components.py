@@ -1,0 +1,131 @@
+"""What a release consists of: the components of a workspace at their present versions, and how they are tagged."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from switchover.decide.packages import Kind, Package
+from switchover.decide.ranges import parse_version
+from switchover.decide.versions import PlanSettings, expand_names, is_skipped
+from switchover.errors import InputError
+
+MANY_TAG_FORMAT = "{name}@{version}"
+SINGLE_TAG_FORMAT = "v{version}"
+
+
+class ComponentKind(StrEnum):
+    """How a component becomes an artifact. `TAG` has none: it is versioned and tagged, and that is all."""
+
+    SERVICE = "service"
+    NPM = "npm"
+    SOURCE = "source"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A deployed service: its name in the store, its folder, and the name in its manifest (empty: any).
+
+    `build` is a command run at the root of an export of the commit, which leaves the service in the folder
+    `output`. Without one, the service is its folder with the packages that it needs below `packages/`.
+    """
+
+    name: str
+    folder: str
+    package: str = ""
+    build: tuple[str, ...] = ()
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One thing to release. `name` is what the store knows it by, `package` what its manifest says."""
+
+    name: str
+    package: str
+    version: str
+    kind: ComponentKind
+    folder: str
+    tag: str
+
+    def __str__(self) -> str:
+        """Name and version, as people write them."""
+        return f"{self.name}@{self.version}"
+
+
+def choose_tag_format(packages: tuple[Package, ...], stated: str = "") -> str:
+    """The stated format, else `v{version}` for a repository that is one package and `{name}@{version}`."""
+    chosen = stated or (SINGLE_TAG_FORMAT if [each.folder for each in packages] == [""] else MANY_TAG_FORMAT)
+    if "{version}" not in chosen or (len(packages) > 1 and "{name}" not in chosen):
+        raise InputError(
+            "the tag format cannot tell releases apart",
+            expected="{version} in it, and {name} where there is more than one package",
+            found=repr(chosen),
+            next_step="correct release.tag_format",
+        )
+    return chosen
+
+
+def write_tag(tag_format: str, name: str, version: str) -> str:
+    """The tag of one release."""
+    return tag_format.replace("{name}", name).replace("{version}", version)
+
+
+def choose_last_tag(tag_format: str, name: str, tags: tuple[str, ...]) -> tuple[str, str]:
+    """The tag of the highest version of `name` and that version; two empty texts when there is none."""
+    before, _, after = tag_format.replace("{name}", name).partition("{version}")
+    pattern = re.compile(f"{re.escape(before)}(?P<version>.+){re.escape(after)}")
+    versions = {tag: match["version"] for tag in tags if (match := pattern.fullmatch(tag))}
+    valid = {tag: parsed for tag, version in versions.items() if (parsed := parse_version(version))}
+    last = max(valid, key=lambda tag: (valid[tag], tag), default="")
+    return last, versions.get(last, "")
+
+
+def choose_components(
+    packages: tuple[Package, ...], services: tuple[Service, ...], settings: PlanSettings, tag_format: str
+) -> tuple[Component, ...]:
+    """Everything that is released, services first, each at the version of its manifest.
+
+    Raises `InputError` for a service whose manifest has no version.
+    """
+    ignored = expand_names(settings.ignore, packages, "ignore")
+    by_folder = {package.folder: package for package in packages}
+    chosen: list[Component] = []
+    for service in sorted(services, key=lambda each: each.name):
+        package = find_service_package(by_folder, service)
+        tag = write_tag(tag_format, package.name, package.version)
+        chosen.append(
+            Component(service.name, package.name, package.version, ComponentKind.SERVICE, package.folder, tag)
+        )
+    deployed = {component.package for component in chosen}
+    for package in packages:
+        if package.name not in deployed and not is_skipped(package, ignored, settings):
+            tag = write_tag(tag_format, package.name, package.version)
+            kind = _choose_kind(package)
+            chosen.append(Component(package.name, package.name, package.version, kind, package.folder, tag))
+    return tuple(chosen)
+
+
+def find_service_package(by_folder: dict[str, Package], service: Service) -> Package:
+    """The package behind a service. Raises `InputError` when there is none, or its name or version is not right."""
+    package = by_folder.get(service.folder)
+    wanted = service.package or (package.name if package else "")
+    if package is None or not package.version or package.name != wanted:
+        found = "no manifest" if package is None else f"{package.name!r} with version {package.version!r}"
+        raise InputError(
+            f"the service {service.name} cannot be released",
+            expected=f"a package.json or pyproject.toml in {service.folder}"
+            + (f" named {wanted!r}" if wanted else "")
+            + " with a version",
+            found=found,
+            next_step="correct the path or the package of the service in switchover.toml, or its manifest",
+        )
+    return package
+
+
+def _choose_kind(package: Package) -> ComponentKind:
+    if package.private:
+        return ComponentKind.TAG
+    return ComponentKind.NPM if package.kind is Kind.NPM else ComponentKind.SOURCE

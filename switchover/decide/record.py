@@ -1,0 +1,125 @@
+"""How events change the ledger's document. Every function takes a record and returns the next one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from switchover.decide.deployment import DeployPlan
+from switchover.decide.rollout import ENDED, Event, advance
+from switchover.errors import InputError
+from switchover.model import (
+    Colour,
+    EnvironmentRecord,
+    HistoryEntry,
+    Phase,
+    Reason,
+    Rollout,
+    Route,
+    ServiceRecord,
+    Slot,
+)
+
+
+def begin_rollout(
+    plan: DeployPlan, record: EnvironmentRecord, *, rollout_id: str, now: float, flow_run_id: str | None
+) -> EnvironmentRecord:
+    """The record with this rollout in flight: the intent that stands before every effect.
+
+    Raises `InputError` when the live colour is no longer the one that was planned against.
+    """
+    name = plan.release.service
+    service = record.services.get(name, ServiceRecord())
+    if service.live != plan.old_colour or service.rollout is not None:
+        raise InputError(
+            f"{plan.environment} changed while the deployment of {name} was planned",
+            expected=f"{plan.old_colour or 'nothing'} live and no rollout in flight",
+            found=f"{service.live or 'nothing'} live, rollout {service.rollout.id if service.rollout else 'none'}",
+            next_step="run the deployment again",
+        )
+    rollout = Rollout(
+        id=rollout_id,
+        service=name,
+        release=plan.release,
+        workload=plan.workload,
+        new_colour=plan.new_colour,
+        old_colour=plan.old_colour,
+        old_version=plan.old_version,
+        strategy=plan.strategy,
+        steps=plan.steps,
+        phase=Phase.PREPARING,
+        canary_percent=0,
+        epoch=record.epoch,
+        started_at=now,
+        changed_at=now,
+        flow_run_id=flow_run_id,
+    )
+    slot = Slot(plan.release, plan.workload)
+    return with_service(record, name, with_slot(replace(service, rollout=rollout), plan.new_colour, slot))
+
+
+def apply_event(
+    record: EnvironmentRecord,
+    service_name: str,
+    event: Event,
+    *,
+    now: float,
+    canary_percent: int | None = None,
+    reasons: tuple[Reason, ...] = (),
+) -> EnvironmentRecord:
+    """The record after `event` of the service's rollout.
+
+    Live changes hands at the commit point, when the rollout enters `finalizing`, and nowhere else. A rollout
+    that ends leaves the record: the losing colour's slot is empty then.
+    """
+    service = record.services[service_name]
+    if service.rollout is None:
+        msg = f"{service_name} has no rollout that could become {event!s}"
+        raise ValueError(msg)
+    rollout = advance(service.rollout, event, now=now, canary_percent=canary_percent, reasons=reasons)
+    service = replace(
+        service,
+        rollout=rollout,
+        route=Route.giving(rollout.new_colour, rollout.canary_percent),
+        live=rollout.new_colour if rollout.phase in (Phase.FINALIZING, Phase.LIVE) else service.live,
+    )
+    return with_service(record, service_name, _without_ended_rollout(service, rollout))
+
+
+def _without_ended_rollout(service: ServiceRecord, rollout: Rollout) -> ServiceRecord:
+    if rollout.phase not in ENDED:
+        return service
+    loser = rollout.new_colour if rollout.phase is Phase.ROLLED_BACK else rollout.new_colour.other
+    ended = replace(service, rollout=None, route=service.route if service.live else None)
+    return with_slot(ended, loser, Slot())
+
+
+def history_of(rollout: Rollout, *, kind: str, ended_at: float) -> HistoryEntry:
+    """What is kept of a rollout that has ended."""
+    if rollout.phase not in ENDED:
+        msg = f"a rollout that is {rollout.phase} has no outcome yet"
+        raise ValueError(msg)
+    return HistoryEntry(
+        id=rollout.id,
+        service=rollout.service,
+        kind=kind,
+        from_version=rollout.old_version,
+        to_version=rollout.release.version,
+        release=rollout.release,
+        workload=rollout.workload,
+        strategy=rollout.strategy,
+        outcome=rollout.phase.value,
+        reasons=rollout.reasons,
+        started_at=rollout.started_at,
+        ended_at=ended_at,
+        epoch=rollout.epoch,
+    )
+
+
+def with_service(record: EnvironmentRecord, name: str, service: ServiceRecord) -> EnvironmentRecord:
+    """The record with one service replaced."""
+    return replace(record, services={**record.services, name: service})
+
+
+def with_slot(service: ServiceRecord, colour: Colour, slot: Slot) -> ServiceRecord:
+    """The service with one slot replaced."""
+    return replace(service, blue=slot) if colour is Colour.BLUE else replace(service, green=slot)

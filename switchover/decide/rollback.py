@@ -1,0 +1,180 @@
+"""What to do to bring a service back, from the ledger alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from switchover.errors import InputError
+from switchover.model import (
+    Colour,
+    HistoryEntry,
+    Phase,
+    Reason,
+    Release,
+    ServiceRecord,
+    Workload,
+)
+
+DEPLOY = "deploy"
+ROLLBACK = "rollback"
+
+
+class Way(StrEnum):
+    """The four ways a rollback can go."""
+
+    NOTHING = "nothing to do"
+    RETREAT = "back to the warm colour"
+    FINISH = "finish the committed rollout"
+    REDEPLOY = "redeploy from the ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """One rollback as a value.
+
+    `serve` is the colour that has all the traffic afterwards (None: nothing was ever live), `empty` the one
+    where nothing runs any more. `release` and `workload` are given when `serve` must be started first.
+    """
+
+    way: Way
+    service: str
+    serve: Colour | None
+    serve_version: str | None
+    empty: Colour | None
+    release: Release | None
+    workload: Workload | None
+    reason: str
+
+
+def plan_recovery(service_name: str, service: ServiceRecord) -> RollbackPlan:
+    """Which way the rollout in flight is brought to its end: forwards once it is committed, else back."""
+    rollout = service.rollout
+    if rollout is None:
+        version = _version_on(service, service.live)
+        return _without_effects(service_name, service, version, "no rollout is in flight")
+    if rollout.phase is Phase.FINALIZING:
+        return RollbackPlan(
+            Way.FINISH,
+            service_name,
+            serve=rollout.new_colour,
+            serve_version=rollout.release.version,
+            empty=rollout.new_colour.other,
+            release=None,
+            workload=None,
+            reason=f"{rollout.release.version} was already committed as live on {rollout.new_colour}",
+        )
+    return RollbackPlan(
+        Way.RETREAT,
+        service_name,
+        serve=rollout.old_colour,
+        serve_version=rollout.old_version,
+        empty=rollout.new_colour,
+        release=None,
+        workload=None,
+        reason=f"{rollout.release.version} was {rollout.phase} at {rollout.canary_percent} % on {rollout.new_colour}",
+    )
+
+
+def plan_rollback(
+    service_name: str, service: ServiceRecord, history: tuple[HistoryEntry, ...], version: str | None
+) -> RollbackPlan:
+    """How to get back to `version`, or to the release before when it is None.
+
+    A rollout in flight is always ended first: the caller applies that plan and asks again if the version it
+    wanted is another one. `history` is newest first. Raises `InputError` when there is nothing to go back to
+    or the version was never live here.
+    """
+    if service.rollout is not None:
+        if version not in (None, service.rollout.old_version):
+            _choose_entry(service_name, history, version, service.rollout.release.version)
+        return plan_recovery(service_name, service)
+    live_version = _version_on(service, service.live)
+    if version is not None and version == live_version:
+        return _without_effects(service_name, service, version, f"{version} is live already")
+    entry = _choose_entry(service_name, history, version, live_version)
+    serve = service.live.other if service.live else Colour.BLUE
+    return RollbackPlan(
+        Way.REDEPLOY,
+        service_name,
+        serve=serve,
+        serve_version=entry.to_version,
+        empty=service.live,
+        release=entry.release,
+        workload=entry.workload,
+        reason=f"{entry.to_version} was live before; its artifact is {_short_digest(entry)}",
+    )
+
+
+def reaches(plan: RollbackPlan, version: str | None) -> bool:
+    """Whether applying the plan is the whole of a rollback to `version` (None: to whatever was live before)."""
+    if plan.way in (Way.REDEPLOY, Way.NOTHING):
+        return True
+    return plan.way is Way.RETREAT and version in (None, plan.serve_version)
+
+
+def rollback_reason(reason: str) -> Reason:
+    """The reason that a person or a hook gives for a rollback."""
+    return Reason("rollback", reason)
+
+
+def _choose_entry(
+    service_name: str, history: tuple[HistoryEntry, ...], version: str | None, live_version: str | None
+) -> HistoryEntry:
+    was_live = [entry for entry in history if entry.outcome == Phase.LIVE.value and entry.to_version != live_version]
+    lineage = _lineage(history)
+    if version is not None:
+        chosen = next((entry for entry in was_live if entry.to_version == version), None)
+    else:
+        chosen = next((entry for entry in reversed(lineage) if entry.to_version != live_version), None)
+    if chosen is not None:
+        return chosen
+    known = ", ".join(dict.fromkeys(str(entry.to_version) for entry in was_live)) or "none"
+    raise InputError(
+        f"cannot roll {service_name} back" + (f" to {version}" if version else ""),
+        expected="a version that was live here before",
+        found=f"live now: {live_version or 'nothing'}; live before: {known}",
+        next_step="name one of those versions, or deploy the version you want"
+        if was_live
+        else "deploy a version; there is nothing to go back to",
+    )
+
+
+def _lineage(history: tuple[HistoryEntry, ...]) -> list[HistoryEntry]:
+    """The releases that led to the live one, oldest first.
+
+    A rollback takes what it rolled back out again, so that rolling back twice goes two releases back and
+    never returns to the bad one.
+    """
+    lineage: list[HistoryEntry] = []
+    for entry in reversed(history):
+        if entry.outcome != Phase.LIVE.value:
+            continue
+        versions = [earlier.to_version for earlier in lineage]
+        if entry.kind == ROLLBACK and entry.to_version in versions:
+            del lineage[versions.index(entry.to_version) + 1 :]
+        else:
+            lineage.append(entry)
+    return lineage
+
+
+def _version_on(service: ServiceRecord, colour: Colour | None) -> str | None:
+    release = service.slot(colour).release if colour else None
+    return release.version if release else None
+
+
+def _without_effects(service_name: str, service: ServiceRecord, version: str | None, reason: str) -> RollbackPlan:
+    return RollbackPlan(
+        Way.NOTHING,
+        service_name,
+        serve=service.live,
+        serve_version=version,
+        empty=None,
+        release=None,
+        workload=None,
+        reason=reason,
+    )
+
+
+def _short_digest(entry: HistoryEntry) -> str:
+    return entry.release.artifact.digest[:19] if entry.release else "unknown"

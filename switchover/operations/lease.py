@@ -1,0 +1,120 @@
+"""Who may change an environment, and how every change is written: under the lease's epoch, by compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from switchover.errors import BusyError, FencedError, LedgerConflictError
+from switchover.model import EnvironmentRecord, Lease
+from switchover.operations.environment import EnvironmentPorts
+
+_ATTEMPTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to change an environment: valid as long as no higher epoch is in the ledger."""
+
+    holder: str
+    epoch: int
+    lease_seconds: float
+
+
+def is_abandoned(record: EnvironmentRecord, now: float) -> bool:
+    """Whether a rollout is in flight that nobody holds a valid lease for."""
+    in_flight = any(service.rollout for service in record.services.values())
+    return in_flight and (record.lease is None or record.lease.expires_at <= now)
+
+
+def acquire(ports: EnvironmentPorts, holder: str, lease_seconds: float) -> Claim:
+    """Take the free environment; raise `BusyError` naming who has it otherwise.
+
+    An abandoned rollout counts as 'not free' too: the caller ends it first (`operations.recovery`).
+    """
+
+    def take(record: EnvironmentRecord) -> EnvironmentRecord:
+        now = ports.clock.now()
+        if (record.lease and record.lease.expires_at > now) or is_abandoned(record, now):
+            raise _busy(ports.name, record, now)
+        return _leased(record, holder, now + lease_seconds)
+
+    record = _swap(ports, take)
+    return Claim(holder, record.epoch, lease_seconds)
+
+
+def take_over(ports: EnvironmentPorts, holder: str, lease_seconds: float) -> Claim:
+    """Take the environment from whoever has it: from now on the older epoch's changes are refused."""
+    record = _swap(ports, lambda record: _leased(record, holder, ports.clock.now() + lease_seconds))
+    return Claim(holder, record.epoch, lease_seconds)
+
+
+def amend(
+    ports: EnvironmentPorts, claim: Claim, change: Callable[[EnvironmentRecord], EnvironmentRecord]
+) -> EnvironmentRecord:
+    """Write a change under the claim, which renews the lease with it; raise `FencedError` when it is not ours."""
+
+    def under_claim(record: EnvironmentRecord) -> EnvironmentRecord:
+        _check(record, claim)
+        lease = Lease(claim.holder, claim.epoch, ports.clock.now() + claim.lease_seconds)
+        return replace(change(record), lease=lease)
+
+    return _swap(ports, under_claim)
+
+
+def renew(ports: EnvironmentPorts, claim: Claim) -> None:
+    """Say that the holder is alive; raise `FencedError` when somebody took over. Written only when it matters."""
+    record = ports.ledger.read()
+    _check(record, claim)
+    if record.lease is None or record.lease.expires_at - ports.clock.now() < claim.lease_seconds * 0.8:
+        amend(ports, claim, lambda unchanged: unchanged)
+
+
+def release(ports: EnvironmentPorts, claim: Claim) -> None:
+    """Give the environment free. Somebody else's lease is left alone."""
+
+    def free(record: EnvironmentRecord) -> EnvironmentRecord:
+        return replace(record, lease=None) if record.epoch == claim.epoch else record
+
+    _swap(ports, free)
+
+
+def _swap(ports: EnvironmentPorts, change: Callable[[EnvironmentRecord], EnvironmentRecord]) -> EnvironmentRecord:
+    """Read, change, write; again from the start when somebody else wrote in between."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return ports.ledger.write(change(ports.ledger.read()))
+        except LedgerConflictError:
+            continue
+    return ports.ledger.write(change(ports.ledger.read()))
+
+
+def _leased(record: EnvironmentRecord, holder: str, expires_at: float) -> EnvironmentRecord:
+    epoch = record.epoch + 1
+    return replace(record, epoch=epoch, lease=Lease(holder, epoch, expires_at))
+
+
+def _check(record: EnvironmentRecord, claim: Claim) -> None:
+    if record.epoch != claim.epoch:
+        raise FencedError(
+            f"{claim.holder} no longer owns {record.environment}",
+            expected=f"epoch {claim.epoch} to be the highest",
+            found=f"epoch {record.epoch}, held by {record.lease.holder if record.lease else 'nobody'}",
+            next_step="nothing; whoever took over brings the environment to one colour (see `switchover history`)",
+        )
+
+
+def _busy(environment: str, record: EnvironmentRecord, now: float) -> BusyError:
+    rollouts = [service.rollout for service in record.services.values() if service.rollout]
+    doing = ", ".join(f"{rollout.service} {rollout.release.version} is {rollout.phase}" for rollout in rollouts)
+    lease = record.lease
+    if lease and lease.expires_at > now:
+        found = f"{lease.holder} holds it for another {lease.expires_at - now:.0f} s"
+    else:
+        found = "its deployer is gone"
+    return BusyError(
+        f"{environment} is busy",
+        expected="no other deployment in this environment",
+        found=f"{found} ({doing or 'nothing in flight yet'})",
+        next_step="wait for it (`switchover status`), or end it with `switchover rollback`",
+    )

@@ -1,0 +1,24 @@
+"""Moving traffic, and retiring a colour that has none."""
+
+from __future__ import annotations
+
+from switchover.model import Colour, Rollout, Route
+from switchover.operations.environment import EnvironmentPorts
+from switchover.operations.lease import Claim, renew
+
+_DRAIN_POLL_SECONDS = 0.1
+
+
+def give(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> None:
+    """Apply a route and see it confirmed through the data plane."""
+    ports.router.set_route(service, route, epoch=claim.epoch)
+    ports.router.confirm_route(service, route)
+
+
+def retire(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, colour: Colour) -> None:
+    """Let a colour without traffic finish its requests, at most its drain time, then stop it."""
+    deadline = ports.clock.now() + rollout.workload.drain_seconds
+    while ports.router.read_active_requests(rollout.service, colour) and ports.clock.now() < deadline:
+        renew(ports, claim)
+        ports.clock.sleep(_DRAIN_POLL_SECONDS)
+    ports.slots.stop(rollout.service, colour, epoch=claim.epoch)

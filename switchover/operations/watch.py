@@ -1,0 +1,99 @@
+"""Watching real traffic: observe, judge, and either go on or say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from switchover.decide.health import Evidence, judge_health
+from switchover.decide.rollout import Event
+from switchover.errors import UnhealthyError
+from switchover.model import Colour, JudgeSettings, Observation, Rollout, Standing, Tally, Verdict
+from switchover.operations.environment import EnvironmentPorts
+from switchover.operations.lease import Claim, renew
+from switchover.operations.retreat import retreat
+
+LOOK_SECONDS = 1.0
+
+Report = Callable[[Observation, Verdict], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is carried from look to look and from step to step: the evidence, and the counters as last read."""
+
+    evidence: Evidence
+    tallies: dict[Colour, Tally]
+    log_lines: int = 0
+    log_errors: int = 0
+    probe_failures: int = 0
+    verdict: Verdict | None = None
+
+
+def open_watch(ports: EnvironmentPorts, rollout: Rollout) -> Watch:
+    """The counters before the first user: what the smoke tests logged and asked is nobody's evidence."""
+    lines, errors = ports.slots.read_log_counts(rollout.service, rollout.new_colour)
+    return Watch(Evidence(), ports.signals.read_tallies(rollout.service), lines, errors)
+
+
+def watch(
+    ports: EnvironmentPorts,
+    claim: Claim,
+    rollout: Rollout,
+    watch: Watch,
+    *,
+    hold_seconds: float,
+    settings: JudgeSettings,
+    report: Report,
+) -> Watch:
+    """Judge about once a second for `hold_seconds`, and on until the judge says healthy.
+
+    An unhealthy verdict takes the traffic back at once, here, and then raises `UnhealthyError`: seconds count,
+    and a flow run's hooks come only after its bookkeeping. The judge itself turns a lack of data into
+    unhealthy after `settings.no_data_seconds`.
+    """
+    ends_at = ports.clock.now() + hold_seconds
+    while True:
+        ports.clock.sleep(LOOK_SECONDS)
+        renew(ports, claim)
+        watch, observation, verdict = look(ports, rollout, watch, settings)
+        report(observation, verdict)
+        if verdict.standing is Standing.UNHEALTHY:
+            retreat(ports, claim, rollout.service, Event.UNHEALTHY, verdict.reasons)
+            raise _unhealthy(rollout, verdict)
+        if verdict.standing is Standing.HEALTHY and ports.clock.now() >= ends_at:
+            return watch
+
+
+def look(
+    ports: EnvironmentPorts, rollout: Rollout, watch: Watch, settings: JudgeSettings
+) -> tuple[Watch, Observation, Verdict]:
+    """One look: what changed since the last one, and what the judge says of it."""
+    new, old = rollout.new_colour, rollout.new_colour.other
+    tallies = ports.signals.read_tallies(rollout.service)
+    before = watch.tallies
+    status = ports.slots.read_status(rollout.service, new)
+    lines, errors = ports.slots.read_log_counts(rollout.service, new)
+    probe_failures = 0 if status.ready else watch.probe_failures + 1
+    observation = Observation(
+        at=ports.clock.now(),
+        canary=tallies[new].since(before[new]),
+        live=tallies[old].since(before[old]),
+        probe_failures=probe_failures,
+        restart_times=status.restart_times,
+        log_lines=max(0, lines - watch.log_lines),
+        log_errors=max(0, errors - watch.log_errors),
+        out_of_memory=status.out_of_memory,
+        throttled=status.throttled,
+    )
+    evidence, verdict = judge_health(watch.evidence, observation, settings)
+    return Watch(evidence, tallies, lines, errors, probe_failures, verdict), observation, verdict
+
+
+def _unhealthy(rollout: Rollout, verdict: Verdict) -> UnhealthyError:
+    return UnhealthyError(
+        f"{rollout.service} {rollout.release.version} is unhealthy at {rollout.canary_percent} %",
+        expected="a release no worse than the one that is live",
+        found="; ".join(reason.message for reason in verdict.reasons),
+        next_step=f"{rollout.old_version or 'nothing'} takes the traffic back by itself; `switchover history` keeps why",
+    )
