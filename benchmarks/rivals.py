@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 
 NEVER = -1
@@ -33,7 +36,7 @@ def is_high_for_kayenta(canary: Floats, live: Floats, *, tolerance: float = 0.25
     if np.array_equal(np.sort(canary), np.sort(live)) or np.unique(np.concatenate([canary, live])).size == 1:
         return False
     lower = _find_shift(canary, live, float(norm.ppf(1.0 - (1.0 - confidence) / 2.0)))
-    return lower > tolerance * abs(_find_shift(canary, live, 0.0))
+    return bool(lower > tolerance * abs(_find_shift(canary, live, 0.0)))
 
 
 def _find_shift(canary: Floats, live: Floats, quantile: float) -> float:
@@ -55,4 +58,4 @@ def _standardise(canary: Floats, live: Floats, shift: float) -> float:
     if spread == 0.0:
         msg = "all observations are tied"
         raise ValueError(msg)
-    return (excess - 0.5 * float(np.sign(excess))) / spread**0.5
+    return (excess - 0.5 * float(np.sign(excess))) / math.sqrt(spread)

@@ -1,4 +1,4 @@
-"""The judge's count rules over many simulated rollouts at once. `tests/decide/test_judge_benchmark.py` holds it to `judge_health`."""
+"""The judge's count rules over many simulated rollouts at once; a test holds them to `judge_health`."""
 
 from __future__ import annotations
 

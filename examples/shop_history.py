@@ -114,7 +114,7 @@ def _git(repository: Path, *arguments: str, day: int = 1) -> str:
     """Run git apart from the user's own configuration, hooks and identity; return what it printed."""
     try:
         done = subprocess.run(
-            ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", *arguments],
+            ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", *arguments],  # noqa: S607 the user's git
             cwd=repository,
             env=_describe_author(day),
             capture_output=True,

@@ -1,0 +1,1 @@
+"""What Prefect runs: `release`, `deploy`, `rollback`. Use module entrypoints (`flows.deploy.deploy`)."""

@@ -73,6 +73,12 @@ class ServiceConfig(_Section):
 
     path: str = Field(description="Folder of the service, relative to this file.")
     package: str | None = Field(None, description="Its name in the workspace; the service's own name if absent.")
+    build: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Run in the repository's root; {output} is the folder to fill, {python} is allowed. "
+        "Without it the service's own folder is the artifact.",
+    )
     command: list[str] = Field(min_length=1, description="Started once per replica with PORT set; {python} is allowed.")
     replicas: int = Field(2, ge=1, le=64)
     health_path: HttpPath = "/healthz"

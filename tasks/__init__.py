@@ -1,0 +1,1 @@
+"""One repeatable effect each, with its retries, its timeout and no cache."""

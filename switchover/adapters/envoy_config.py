@@ -134,9 +134,7 @@ def render_route(service: str, route: Route) -> Json:
     return {
         "@type": _TYPE + "envoy.config.route.v3.RouteConfiguration",
         "name": service,
-        "virtual_hosts": [
-            {"name": service, "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": action}]}
-        ],
+        "virtual_hosts": [{"name": service, "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": action}]}],
     }
 
 
@@ -153,7 +151,9 @@ def read_weights(route_configuration: Json) -> Route | None:
     """The split in a route configuration of ours, or None when it is not one."""
     try:
         action = route_configuration["virtual_hosts"][0]["routes"][0]["route"]
-        weights = {cluster["name"]: int(cluster.get("weight", 0)) for cluster in action["weighted_clusters"]["clusters"]}
+        weights = {
+            cluster["name"]: int(cluster.get("weight", 0)) for cluster in action["weighted_clusters"]["clusters"]
+        }
         name = route_configuration["name"]
         return Route(weights[cluster_name(name, Colour.BLUE)], weights[cluster_name(name, Colour.GREEN)])
     except (KeyError, IndexError, ValueError):
@@ -184,19 +184,14 @@ def _listener(name: str, address: Json, connection_manager: Json) -> Json:
         "enable_reuse_port": False,
         "connection_balance_config": {"exact_balance": {}},
         "filter_chains": [
-            {
-                "filters": [
-                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": connection_manager}
-                ]
-            }
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": connection_manager}]}
         ],
     }
 
 
 def _connection_manager(service: str, folder: str) -> Json:
     return {
-        "@type": _TYPE
-        + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": _TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": service,
         "use_remote_address": True,
         "normalize_path": True,
@@ -259,7 +254,8 @@ def _cluster(service: RoutedService, colour: Colour, folder: str) -> Json:
         # A replica that is taken out gets no new request, however healthy it still is.
         "ignore_health_on_host_removal": True,
         # A colour without a healthy replica answers 503: sending to unhealthy ones would hide it.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        # By default Envoy lets its workers know of a recovered replica up to 1 s after it says so itself.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "circuit_breakers": {"thresholds": [_without_limits()]},
         "health_checks": [_health_check(service.health_path(colour))],
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http_1()},

@@ -87,7 +87,9 @@ class EnvoyFiles:
         before = read_json_or_none(self._folder.envoy / f"rds-{service}.json")
         counter = parse_version(before["version_info"])[1] + 1 if before else 1
         version = f"{epoch}.{counter}"
-        self._write(f"rds-{service}", [configuration], version)
+        # Envoy ignores a configuration that equals the one before, and its version: so the version is in it.
+        stamp = {"metadata": {"filter_metadata": {"switchover": {"version": version}}}}
+        self._write(f"rds-{service}", [configuration | stamp], version)
         return version
 
     def _write_absent(self, name: str, version: str, resource: Json) -> None:

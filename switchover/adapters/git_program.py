@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,25 +66,23 @@ def _execute(
     program: git.Git, arguments: tuple[str, ...], text: str | None, environment: Mapping[str, str] | None
 ) -> tuple[int, str, str]:
     # Quoted paths would hide what a path really is, and a lock for a mere look disturbs a person at work.
-    command = ["git", "-c", "core.quotePath=false", "--no-optional-locks", *arguments]
-    # The real environment decides about the identity, but never about which repository this is.
-    cleared: dict[str, str] = {name: "" for name in ()}
-    try:
-        if text is None:
-            return program.execute(
-                command, with_extended_output=True, with_exceptions=False, env=environment, strip_newline_in_stdout=True
+    command = ["git", "-c", "core.quotePath=false", "--no-optional-locks", "--literal-pathspecs", *arguments]
+    with tempfile.TemporaryFile() as given:
+        given.write((text or "").encode("utf-8", "surrogateescape"))
+        given.seek(0)
+        try:
+            status, printed, complained = program.execute(
+                command, istream=given, with_extended_output=True, with_exceptions=False, env=environment
             )
-        process = program.execute(command, as_process=True, istream=-1, env=environment)
-        printed, complained = process.communicate(text.encode("utf-8", "surrogateescape"))
-    except git.GitCommandNotFound as error:
-        raise MissingProgramError(
-            "a release needs git",
-            expected="the program git",
-            found="no git on the PATH",
-            next_step="install git",
-        ) from error
+        except git.GitCommandNotFound as error:
+            raise MissingProgramError(
+                "a release needs git",
+                expected="the program git",
+                found="no git on the PATH",
+                next_step="install git",
+            ) from error
     return (
-        process.returncode or 0,
-        printed.decode("utf-8", "surrogateescape").removesuffix("\n"),
-        complained.decode("utf-8", "replace"),
+        status,
+        printed.decode("utf-8", "surrogateescape") if isinstance(printed, bytes) else printed or "",
+        complained,
     )

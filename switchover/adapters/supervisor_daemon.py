@@ -30,7 +30,8 @@ _START_SECONDS = 20.0
 _SHUT_DOWN_SECONDS = 30.0
 _OPEN_FILES = 8192
 _BAD_NAME, _NOT_RUNNING, _ALREADY_STARTED, _ALREADY_ADDED = 10, 70, 60, 90
-_STOPPED_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
+# A program that has EXITED is about to be started again; only these stay as they are.
+_STOPPED_STATES = frozenset({"STOPPED", "FATAL", "UNKNOWN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class SupervisorDaemon:
         return all(program.state in _STOPPED_STATES for program in self.read_programs(name))
 
     def remove_group(self, name: str) -> None:
-        """Forget a stopped group."""
+        """Forget a stopped group. Raises `TargetError` while one of its programs runs."""
         self._call("supervisor.removeProcessGroup", name, unless=_BAD_NAME)
         self._file(name).unlink(missing_ok=True)
 

@@ -8,11 +8,12 @@ from switchover.decide.changesets import Changeset
 from switchover.decide.versions import PlannedRelease, VersionPlan
 
 
-def plan_to_json(plan: VersionPlan) -> dict[str, Any]:
+def plan_to_json(plan: VersionPlan, notices: tuple[str, ...] = ()) -> dict[str, Any]:
     """Build a JSON document: `changesets` and `releases` as changesets writes them, ours under `switchover`.
 
     `switchover.commits` maps package names to the commits that asked for their release;
-    `switchover.unreleased` names packages whose present version was never released.
+    `switchover.unreleased` names packages whose present version was never released; `notices` are sentences
+    about what was left out, the plan's own unless others are given.
     """
     return {
         "changesets": [_changeset_to_json(changeset) for changeset in plan.changesets],
@@ -27,7 +28,7 @@ def plan_to_json(plan: VersionPlan) -> dict[str, Any]:
                 if release.commits
             },
             "unreleased": list(plan.unreleased),
-            "notices": list(plan.notices),
+            "notices": list(notices or plan.notices),
         },
     }
 

@@ -59,10 +59,10 @@ def _read_url(url: str) -> tuple[str, int, str]:
 
 
 def _require(name: str, value: float, most: float) -> None:
-    if not 0 < value <= most:
+    if not 1 <= value <= most:
         raise InputError(
             "cannot send load",
-            expected=f"{name} above 0 and at most {most:g}",
+            expected=f"{name} from 1 to {most:g}",
             found=f"{value:g}",
             next_step="choose a value within these bounds",
         )

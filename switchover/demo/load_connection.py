@@ -76,6 +76,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Collect the answer; finish the request when it is whole."""
+        if self._done is None:
+            # An answer to nothing: what follows on this connection could not be told apart.
+            self.give_up("unreadable answer")
+            return
         self._received += data
         if self._head is None and not self._read_head():
             return

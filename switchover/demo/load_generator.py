@@ -16,14 +16,13 @@ from switchover.demo.load_connection import Connection, Outcome
 from switchover.demo.load_report import Summary
 from switchover.demo.load_tally import LoadTally
 
-TIMEOUT_SECONDS = 5.0
-
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
     """What is sent: `rate` requests a second to http://`host`:`port``path`, at most `requests` of them.
 
-    Sending ends after `seconds_limit` at the latest. An answer over `latency_budget_ms` counts as slow.
+    Sending ends after `seconds_limit` at the latest. An answer over `latency_budget_ms` counts as slow, none within
+    `timeout_seconds` as failed.
     """
 
     host: str
@@ -34,6 +33,7 @@ class LoadPlan:
     seconds_limit: float
     latency_budget_ms: float
     interval_seconds: float = 1.0
+    timeout_seconds: float = 5.0
 
     def write_request(self, number: int) -> bytes:
         """Write request `number`, which asks for the cart of that number."""
@@ -49,13 +49,16 @@ class LoadGenerator:
         self._tally = tally
         self._idle: list[Connection] = []
         self._connecting: set[asyncio.Task[None]] = set()
+        self._sending = True
+        self._quiet = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> Summary:
         """Send until the count or the time is reached or `stop` is set; then wait for what is in flight."""
         reporting = asyncio.create_task(self._report())
         ended = await self._send_all(stop)
-        while self._tally.in_flight:
-            await asyncio.sleep(0.01)
+        self._sending = False
+        if self._tally.in_flight:
+            await self._quiet.wait()
         reporting.cancel()
         for connection in self._idle:
             connection.close()
@@ -96,7 +99,7 @@ class LoadGenerator:
     async def _send_over_new(self, request: bytes, due: float, to_epoch: float) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._plan.timeout_seconds):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self._idle.append), self._plan.host, self._plan.port
                 )
@@ -108,7 +111,7 @@ class LoadGenerator:
             self._send_over(connection, request, due, to_epoch)
 
     def _send_over(self, connection: Connection, request: bytes, due: float, to_epoch: float) -> None:
-        timer = asyncio.get_running_loop().call_later(TIMEOUT_SECONDS, connection.give_up, "timeout")
+        timer = asyncio.get_running_loop().call_later(self._plan.timeout_seconds, connection.give_up, "timeout")
         connection.send(request, partial(self._end_sent, timer, due, to_epoch))
 
     def _end_sent(self, timer: asyncio.TimerHandle, due: float, to_epoch: float, outcome: Outcome) -> None:
@@ -117,6 +120,8 @@ class LoadGenerator:
 
     def _end(self, due: float, to_epoch: float, outcome: Outcome) -> None:
         self._tally.count_ended(outcome, due + to_epoch, time.monotonic() + to_epoch)
+        if not self._sending and not self._tally.in_flight:
+            self._quiet.set()
 
     async def _report(self) -> None:
         """Write an interval every so many seconds, without drifting."""

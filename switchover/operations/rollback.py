@@ -68,6 +68,14 @@ def read_plan(ports: EnvironmentPorts, service: str, version: str | None) -> Rol
     return plan_rollback(service, record.services[service], ports.ledger.read_history(service, 1000), version)
 
 
+def read_plan_of_run(ports: EnvironmentPorts, service_name: str, flow_run_id: str) -> RollbackPlan:
+    """The plan for the rollout that this flow run began; nothing to do when that one has ended already."""
+    service = ports.ledger.read().services.get(service_name, ServiceRecord())
+    if service.rollout is not None and service.rollout.flow_run_id != flow_run_id:
+        service = replace(service, rollout=None)
+    return plan_recovery(service_name, service)
+
+
 def restore_traffic(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[Claim, RollbackPlan]:
     """The urgent half for a rollout in flight: take the environment over and put all traffic where it belongs.
 

@@ -83,6 +83,7 @@ def run_smoke_tests(
 
 def shift(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, canary_percent: int) -> Rollout:
     """Give the new colour its share. Done when the router accepted it and the data plane shows it."""
+    rollout = _rollout_in(ports.ledger.read(), rollout.service)
     event = Event.TESTS_PASSED if rollout.phase is Phase.TESTING else Event.STEP_PASSED
     if not (rollout.phase is Phase.SHIFTING and rollout.canary_percent == canary_percent):
         rollout = _record(ports, claim, rollout, event, canary_percent=canary_percent)

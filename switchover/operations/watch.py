@@ -46,12 +46,14 @@ def watch(
     settings: JudgeSettings,
     report: Report,
 ) -> Watch:
-    """Judge about once a second for `hold_seconds`, and on until the judge says healthy.
+    """Judge about once a second for `hold_seconds`, and on until the judge says healthy; 0 is not to watch.
 
     An unhealthy verdict takes the traffic back at once, here, and then raises `UnhealthyError`: seconds count,
     and a flow run's hooks come only after its bookkeeping. The judge itself turns a lack of data into
     unhealthy after `settings.no_data_seconds`.
     """
+    if hold_seconds <= 0:
+        return watch
     ends_at = ports.clock.now() + hold_seconds
     while True:
         ports.clock.sleep(LOOK_SECONDS)

@@ -34,7 +34,7 @@ class Request:
     keep_alive: bool
     body: bytes = b""
 
-    def json(self) -> Any:  # noqa: ANN401 - what JSON holds is for the handler to find out
+    def json(self) -> Any:
         """The body's value; `RefusedRequestError` (400) when it is not JSON."""
         try:
             return json.loads(self.body)

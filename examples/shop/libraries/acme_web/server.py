@@ -33,7 +33,7 @@ class Server:
     async def run(self, host: str, port: int, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then accept nothing more and return when all requests are answered."""
         listener = await asyncio.start_server(self._accept, host, port, backlog=1024)
-        log.info("version %s listens on %s:%d", self._app_version, host, port)
+        log.info("version %s listens on %s:%d", self._app_version, *listener.sockets[0].getsockname()[:2])
         await stop.wait()
         self._stopping = True
         listener.close()

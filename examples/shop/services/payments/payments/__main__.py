@@ -8,6 +8,7 @@ from pathlib import Path
 
 from acme_web.messages import RefusedRequestError, Request, Response, as_json, plain
 from acme_web.service import run
+
 from payments.till import AmountChangedError, Till
 
 TILL = Till()

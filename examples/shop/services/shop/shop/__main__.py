@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from acme_web.service import log, run, set_up_logging
+
 from shop.handlers import list_handlers
 from shop.settings import IncompleteSettingsError, read_settings
 

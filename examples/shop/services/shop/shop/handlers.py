@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from acme_web.messages import RefusedRequestError, Request, Response, as_json, html
 from acme_web.routes import Handler
+
 from shop.assets import serve_assets
 from shop.orders import place_order
 from shop.pages import write_cart, write_checkout, write_storefront

@@ -1,0 +1,67 @@
+"""Bring a release live: idle colour, smoke tests, traffic in steps under the judge's eyes, bake, finalize."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.names import name_deploy
+from flows.state_hooks import take_back
+from switchover.config import FILE_NAME
+from switchover.decide.deployment import Action, DeployPlan
+from switchover.model import HistoryEntry
+from switchover.operations.deployment import AS_CONFIGURED
+from tasks.finalize import bake, commit_rollout, finalize
+from tasks.place import Place
+from tasks.prepare import begin_rollout, claim_environment, plan_deployment
+from tasks.report import show_outcome, show_plan
+from tasks.smoke import smoke
+from tasks.start import await_colour, start_colour
+from tasks.switch import open_eyes, switch, watch_traffic
+
+Strategy = Literal["as configured", "instant", "canary-10", "canary-50", "canary-90", "steps"]
+
+
+@flow(
+    name="deploy",
+    flow_run_name=name_deploy,
+    on_failure=[take_back],
+    on_cancellation=[take_back],
+    on_crashed=[take_back],
+    persist_result=False,
+)
+def deploy(
+    service: Annotated[str, Field(description="The service, as in switchover.toml.")],
+    version: Annotated[str, Field(description="A released version, for example 1.2.0.")],
+    environment: Annotated[str, Field(description="Where it goes live.")],
+    strategy: Annotated[Strategy, Field(description="How the traffic moves.")] = AS_CONFIGURED,
+    config: Annotated[str, Field(description="Path of switchover.toml where the flow runs.")] = FILE_NAME,
+    dry_run: Annotated[bool, Field(description="Show the plan and stop.")] = False,
+) -> HistoryEntry | DeployPlan:
+    """Bring a released version live in an environment, and leave it as it was when anything goes wrong."""
+    place = Place(config, environment)
+    plan = plan_deployment(place, service, version, strategy)
+    show_plan(plan)
+    if dry_run or plan.action is Action.NOTHING:
+        return plan
+
+    claim = claim_environment(place, plan, holder=f"deploy of {service} {version}")
+    rollout = begin_rollout(place, claim, plan, str(flow_run.id))
+    rollout = start_colour(place, claim, rollout)
+    rollout = await_colour(place, claim, rollout)
+    smoke(place, claim, rollout, plan.smoke_tests)
+
+    watching = open_eyes(place, rollout)
+    for step in plan.steps:
+        rollout = switch(place, claim, rollout, step.canary_percent)
+        watching = watch_traffic(place, claim, rollout, watching, step.hold_seconds, plan.judge)
+
+    rollout = bake(place, claim, rollout)
+    watch_traffic(place, claim, rollout, watching, plan.bake_seconds, plan.judge)
+    rollout = commit_rollout(place, claim, rollout)
+    entry = finalize(place, claim, rollout)
+    show_outcome(environment, entry)
+    return entry

@@ -1,0 +1,29 @@
+"""What a run is called in the UI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect.runtime import flow_run
+
+from switchover.config import FILE_NAME, load_config
+from switchover.errors import SwitchoverError
+from switchover.operations.deployment import AS_CONFIGURED, choose_strategy
+
+
+def name_deploy() -> str:
+    """For example `deploy shop 1.2.0 → production (canary-10)`."""
+    given = flow_run.parameters
+    strategy = given.get("strategy", AS_CONFIGURED)
+    try:
+        config = load_config(Path(given.get("config", FILE_NAME)))
+        strategy = choose_strategy(config, given["environment"], strategy)
+    except SwitchoverError:
+        pass  # the run itself will say what is wrong with the configuration
+    return f"deploy {given['service']} {given['version']} → {given['environment']} ({strategy})"
+
+
+def name_rollback() -> str:
+    """For example `rollback shop → 1.1.0 in production`."""
+    given = flow_run.parameters
+    return f"rollback {given['service']} → {given.get('version') or 'the release before'} in {given['environment']}"

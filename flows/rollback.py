@@ -1,0 +1,49 @@
+"""Bring a service back: started by a hook, an automation, a person or a schedule; one result however often."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.names import name_rollback
+from switchover.config import FILE_NAME
+from switchover.decide.rollback import RollbackPlan, Way, reaches
+from switchover.model import HistoryEntry
+from switchover.operations.rollback import RollbackRequest
+from tasks.place import Place
+from tasks.report import show_outcome, show_plan
+from tasks.restore import plan_return, redeploy_earlier, retire_loser, return_traffic
+
+
+@flow(name="rollback", flow_run_name=name_rollback, retries=2, retry_delay_seconds=5, persist_result=False)
+def rollback(
+    service: Annotated[str, Field(description="The service, as in switchover.toml.")],
+    environment: Annotated[str, Field(description="Where it is brought back.")],
+    version: Annotated[str | None, Field(description="Empty: what was live before.")] = None,
+    reason: Annotated[str, Field(description="Kept in the history.")] = "asked for by a person",
+    failed_run: Annotated[
+        str | None, Field(description="Only end the rollout that this flow run began; nothing if it has none.")
+    ] = None,
+    config: Annotated[str, Field(description="Path of switchover.toml where the flow runs.")] = FILE_NAME,
+) -> HistoryEntry | RollbackPlan:
+    """Bring a service back to an earlier version, or end the rollout that a failed run left behind."""
+    place = Place(config, environment)
+    holder = f"rollback of {service}"
+    request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id))
+    plan = plan_return(place, service, version, failed_run)
+    show_plan(plan)
+    while plan.way in (Way.RETREAT, Way.FINISH):
+        claim, plan = return_traffic(place, request)
+        entry = retire_loser(place, claim, request, plan)
+        show_outcome(environment, entry)
+        if failed_run or reaches(plan, version):
+            return entry
+        plan = plan_return(place, service, version, failed_run)
+    if plan.way is Way.NOTHING:
+        return plan
+    entry = redeploy_earlier(place, request, plan)
+    show_outcome(environment, entry)
+    return entry

@@ -1,0 +1,52 @@
+"""What a deployment's end starts when it is not a good one.
+
+The traffic goes back first, by the plain function that the command line uses too: no subflow and no API call
+stands in front of it. The `rollback` flow then does the rest and keeps the record; where the Prefect API does
+not answer, the same plain functions do the rest as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flows.rollback import rollback
+from switchover.config import FILE_NAME
+from switchover.decide.rollout import Event
+from switchover.operations.recovery import find_run, request_for_run, take_back_run
+from switchover.operations.rollback import roll_back
+from tasks.place import Place
+
+_log = logging.getLogger("prefect.flow_runs.switchover")
+_EVENTS = {"CANCELLED": Event.CANCELLED, "CANCELLING": Event.CANCELLED, "CRASHED": Event.FAILED}
+
+
+def take_back(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 Prefect names what it passes
+    """End the rollout that this run began, if it began one."""
+    # A run made through the API carries only the parameters that were given: defaults must not be assumed,
+    # except for the file name, which has the same default everywhere.
+    given = flow_run.parameters
+    place = Place(given.get("config", FILE_NAME), given["environment"])
+    reason = f"the deployment ended as {state.name}: {_first_line(state.message)}"
+    event = _EVENTS.get(state.type.value, Event.FAILED)
+    ports = place.connect()
+    rollout = take_back_run(ports, str(flow_run.id), event, reason)
+    if rollout is None:
+        return
+    _log.warning("traffic of %s is back on %s", rollout.service, rollout.old_version or "nothing")
+    try:
+        rollback(
+            service=rollout.service,
+            environment=place.environment,
+            reason=reason,
+            failed_run=str(flow_run.id),
+            config=place.config,
+        )
+    except Exception:
+        _log.exception("the rollback flow could not run; finishing without Prefect")
+        if find_run(ports.ledger.read(), str(flow_run.id)):
+            roll_back(ports, request_for_run(rollout, event, reason))
+
+
+def _first_line(message: str | None) -> str:
+    return (message or "no message").strip().splitlines()[0]

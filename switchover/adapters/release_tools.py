@@ -1,0 +1,76 @@
+"""The tools of a release for a checkout on this machine, and the settings out of its `switchover.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from switchover.adapters.cosign_signer import CosignSigner
+from switchover.adapters.folder_artifacts import FolderArtifacts
+from switchover.adapters.git_history import GitHistory
+from switchover.adapters.npm_packer import NpmPacker
+from switchover.adapters.service_builder import ServiceBuilder
+from switchover.adapters.trivy_scanner import TrivyScanner, find_trivy
+from switchover.adapters.workspace import FolderWorkspace
+from switchover.config import FILE_NAME, load_config
+from switchover.decide.components import Service
+from switchover.errors import InputError
+from switchover.operations.planning import ReleaseSettings
+from switchover.operations.release_ports import ReleaseTools
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseScope:
+    """What is released: the workspace in `root`, into the store in `artifacts`."""
+
+    project: str
+    root: Path
+    artifacts: Path
+    settings: ReleaseSettings
+
+
+def read_release_scope(repository: Path) -> ReleaseScope:
+    """The scope that `switchover.toml` in `repository` states. Raises `InputError` when it is not right."""
+    config = load_config(repository / FILE_NAME)
+    services = tuple(
+        Service(
+            name=name,
+            folder=_relative(name, service.path),
+            package=service.package or name,
+            build=tuple(service.build),
+            output=service.output,
+        )
+        for name, service in sorted(config.services.items())
+    )
+    settings = ReleaseSettings(services, config.release.private_packages, config.release.tag_format)
+    return ReleaseScope(config.project.name, config.root, config.root / config.release.artifacts, settings)
+
+
+def read_plan_settings(repository: Path) -> ReleaseSettings:
+    """The settings of `switchover.toml` where there is one, else those of changesets 3."""
+    return read_release_scope(repository).settings if (repository / FILE_NAME).is_file() else ReleaseSettings()
+
+
+def open_release_tools(root: Path, artifacts: Path) -> ReleaseTools:
+    """Everything that the stages work with, out of what this machine has."""
+    return ReleaseTools(
+        workspace=FolderWorkspace(root),
+        history=GitHistory(root),
+        store=FolderArtifacts(artifacts),
+        builder=ServiceBuilder(root),
+        packer=NpmPacker(root),
+        scanner=TrivyScanner(find_trivy()),
+        signer=CosignSigner.from_machine(),
+    )
+
+
+def _relative(name: str, path: str) -> str:
+    folder = Path(path).as_posix()
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise InputError(
+            f"the service {name} lies outside the repository",
+            expected=f"a folder below the one of {FILE_NAME}",
+            found=path,
+            next_step=f"correct services.{name}.path",
+        )
+    return "" if folder == "." else folder

@@ -1,0 +1,126 @@
+"""Archives of services, made of a commit and nothing else: the same commit gives the same bytes."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from switchover.adapters.commit_export import export_commit, read_commit_time
+from switchover.decide.components import Component, Service
+from switchover.decide.packages import Package
+from switchover.errors import InputError, MissingProgramError, TargetError
+
+BUNDLED = "packages"
+EXECUTABLE_MODE = 0o755
+PLAIN_MODE = 0o644
+
+
+class ServiceBuilder:
+    """Port `Builder`: `.tar.gz` archives out of the checkout in `root`.
+
+    `build_seconds` bounds a service's own build command.
+    """
+
+    def __init__(self, root: Path, *, build_seconds: float = 600.0) -> None:
+        self._root = root
+        self._build_seconds = build_seconds
+
+    def build(
+        self, component: Component, service: Service | None, bundled: tuple[Package, ...], commit: str, folder: Path
+    ) -> Path:
+        """Write one archive into `folder` and return its path.
+
+        Its root is the component's folder, and each package of `bundled` lies in `packages/<name>/`; for a
+        service with a build command it is what that command left in `output`.
+        """
+        time = read_commit_time(self._root, commit)
+        with tempfile.TemporaryDirectory(prefix="switchover-build-") as made:
+            export = Path(made)
+            if service is not None and service.build:
+                export_commit(self._root, commit, (), export)
+                parts = {"": self._run(service, export, time)}
+            else:
+                members = [component.folder, *(each.folder for each in bundled)]
+                export_commit(self._root, commit, tuple(each for each in members if each) if all(members) else (), export)
+                parts = {"": export / component.folder}
+                parts |= {f"{BUNDLED}/{each.name}": export / each.folder for each in bundled}
+            if len(parts) > 1 and (parts[""] / BUNDLED).exists():
+                raise InputError(
+                    f"{component} cannot be built",
+                    expected=f"no folder '{BUNDLED}' in {component.folder}: the packages that it needs go there",
+                    found="one",
+                    next_step="rename the folder, or state a build command for the service",
+                )
+            return write_archive(parts, folder / f"{component.name.replace('/', '-')}-{component.version}.tar.gz", time)
+
+    def _run(self, service: Service, export: Path, time: int) -> Path:
+        """Run the build command of a service in the export; return the folder that it filled."""
+        # Builders of many kinds take the time of what they make from this variable.
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(
+                service.build,
+                cwd=export,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self._build_seconds,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise MissingProgramError(
+                f"the build of {service.name} cannot start",
+                expected=f"the program {service.build[0]}",
+                found="no such program",
+                next_step="install it, or correct the build command in switchover.toml",
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(
+                f"the build of {service.name} does not end",
+                expected=f"an end within {self._build_seconds:.0f} s",
+                found="none",
+                next_step="run the command by hand and see what it waits for",
+            ) from error
+        output = export / service.output
+        if done.returncode != 0 or not output.is_dir():
+            raise InputError(
+                f"the build of {service.name} failed",
+                expected=f"exit status 0 and a folder {service.output}",
+                found=f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}",
+                next_step="run the command by hand at the root of the repository",
+            )
+        return output
+
+
+def write_archive(parts: dict[str, Path], archive: Path, time: int) -> Path:
+    """Pack folders below their prefixes: sorted, without owners, every time `time` (seconds of the epoch)."""
+    files = {
+        f"{prefix}/{path.relative_to(folder).as_posix()}".lstrip("/"): path
+        for prefix, folder in parts.items()
+        for path in folder.rglob("*")
+        if path.is_file() or path.is_symlink()
+    }
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=time) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name in sorted(files):
+            entry = tar.gettarinfo(files[name], arcname=name)
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = ""
+            entry.mtime = time
+            entry.mode = EXECUTABLE_MODE if entry.mode & 0o100 else PLAIN_MODE
+            if entry.isreg():
+                with files[name].open("rb") as content:
+                    tar.addfile(entry, content)
+            else:
+                tar.addfile(entry)
+    return archive

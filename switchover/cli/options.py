@@ -1,0 +1,71 @@
+"""What every command takes: `--config` and `--json`; and how a command gets from there to an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from switchover.adapters.connect import connect
+from switchover.config import FILE_NAME, Config, load_config
+from switchover.errors import InputError
+from switchover.operations.environment import EnvironmentPorts
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def common_options(function: _Function) -> _Function:
+    """Give a command `--config` (as `config_path`) and `--json` (as `as_json`)."""
+    with_json = click.option("--json", "as_json", is_flag=True, help="Write JSON on standard output.")(function)
+    return click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        help=f"The configuration; the nearest {FILE_NAME} upwards from here if absent.",
+    )(with_json)
+
+
+def environment_option(function: _Function) -> _Function:
+    """Give a command `--environment`."""
+    return click.option(
+        "--environment", "--env", "-e", "environment", help="May be left out when the file has exactly one."
+    )(function)
+
+
+def read_config(config_path: Path | None) -> Config:
+    """The configuration that was named, or the nearest one; raise `InputError` for what is wrong with it."""
+    return load_config(config_path or find_config(Path.cwd()))
+
+
+def find_config(folder: Path) -> Path:
+    """The nearest configuration in `folder` or above it; where it would be in `folder` when there is none."""
+    candidates = [place / FILE_NAME for place in (folder, *folder.parents)]
+    return next((file for file in candidates if file.is_file()), candidates[0])
+
+
+def choose_environment(config: Config, name: str | None) -> str:
+    """The environment asked for, or the only one there is; raise `InputError` otherwise."""
+    if name is not None:
+        config.environment(name)
+        return name
+    if len(config.environments) == 1:
+        return next(iter(config.environments))
+    raise InputError(
+        "which environment?",
+        expected="--environment with one of " + ", ".join(config.environments),
+        found=f"none named, and the file has {len(config.environments)}",
+        next_step=f"add --environment {next(iter(config.environments))}",
+    )
+
+
+def chosen_environments(config: Config, name: str | None) -> tuple[str, ...]:
+    """The environment asked for, or all of them."""
+    return (choose_environment(config, name),) if name is not None else tuple(config.environments)
+
+
+def open_ports(config: Config, environment: str, *, start: bool) -> EnvironmentPorts:
+    """The environment's ports. `start` False: only look, nothing is started."""
+    own: Callable[..., EnvironmentPorts] | None = click.get_current_context().obj
+    return (own or connect)(config, environment, start=start)

@@ -1,0 +1,48 @@
+"""`switchover plan`: what the next release would be. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from switchover.adapters.git_history import GitHistory
+from switchover.adapters.release_tools import read_plan_settings
+from switchover.adapters.workspace import FolderWorkspace
+from switchover.decide.plan_json import explain, plan_to_json
+from switchover.operations.planning import ReleasePlan, plan_release
+
+
+@click.command("plan")
+@click.option(
+    "--repo", default=".", show_default=True, type=click.Path(path_type=Path), help="The checkout to plan for."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan in the shape of `changeset status --output`.")
+def plan(repo: Path, *, as_json: bool) -> None:
+    """Plan the next versions from changesets and conventional commits.
+
+    Works in any checkout, with or without a switchover.toml, and changes nothing.
+    """
+    planned = plan_release(FolderWorkspace(repo), GitHistory(repo), read_plan_settings(repo))
+    if as_json:
+        click.echo(json.dumps(plan_to_json(planned.versions, planned.notices), indent=2, ensure_ascii=False))
+    else:
+        click.echo(describe_plan(planned))
+
+
+def describe_plan(planned: ReleasePlan) -> str:
+    """Write the plan for a terminal: one line per version with its reasons below it."""
+    lines: list[str] = []
+    for release in planned.versions.changes:
+        lines.append(f"{release.name}  {release.old_version} -> {release.new_version}  ({release.type})")
+        lines.append(f"    because of {explain(release)}")
+    versions = {package.name: package.version for package in planned.packages}
+    moving = {release.name for release in planned.versions.changes}
+    lines += [
+        f"{name}  {versions[name]}  (not released yet: it has no tag)"
+        for name in planned.versions.unreleased
+        if name not in moving
+    ]
+    lines += [f"note: {notice}" for notice in planned.notices]
+    return "\n".join(lines) or "Nothing to release: no changesets, and no commits that ask for a version."

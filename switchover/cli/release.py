@@ -1,0 +1,67 @@
+"""`switchover release`: plan, commit the versions, build, scan, sign, publish, tag."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from switchover.adapters.release_tools import ReleaseScope, open_release_tools, read_release_scope
+from switchover.cli.plan import describe_plan
+from switchover.decide.plan_json import plan_to_json
+from switchover.operations.planning import plan_release
+from switchover.operations.release import release as run_stages
+from switchover.operations.release_report import report_to_json
+
+
+@click.command("release")
+@click.option(
+    "--repo",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The checkout to release; its switchover.toml says what and where to.",
+)
+@click.option("--dry-run", is_flag=True, help="Stop after the plan.")
+@click.option("--direct", is_flag=True, help="Run the stages in this process, without a Prefect flow run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def release(repo: Path, *, dry_run: bool, direct: bool, as_json: bool) -> None:
+    """Release what changed. Running it again finishes what was interrupted, and else does nothing."""
+    scope = read_release_scope(repo)
+    if dry_run:
+        _show_plan(scope, as_json=as_json)
+        return
+    result = _release_directly(scope) if direct else _release_by_flow(repo)
+    click.echo(json.dumps(result, indent=2) if as_json else _describe(result))
+
+
+def _show_plan(scope: ReleaseScope, *, as_json: bool) -> None:
+    tools = open_release_tools(scope.root, scope.artifacts)
+    planned = plan_release(tools.workspace, tools.history, scope.settings)
+    text = json.dumps(plan_to_json(planned.versions, planned.notices), indent=2) if as_json else describe_plan(planned)
+    click.echo(text)
+
+
+def _release_directly(scope: ReleaseScope) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="switchover-release-") as folder:
+        done = run_stages(open_release_tools(scope.root, scope.artifacts), scope.settings, Path(folder))
+    return report_to_json(scope.project, done)
+
+
+def _release_by_flow(repo: Path) -> dict[str, Any]:
+    # Prefect takes seconds to import, and everything else on this command line does without it.
+    from flows.release import release as release_flow  # noqa: PLC0415
+
+    result: dict[str, Any] = release_flow(repository=str(repo))
+    return result
+
+
+def _describe(result: dict[str, Any]) -> str:
+    lines = [f"committed {result['commit'][:12]}"] if result["commit"] else []
+    for component in result["components"]:
+        lines.append(f"{component['name']} {component['version']}  {component['digest'] or 'not published'}")
+        lines += [f"    {stage}: {outcome}" for stage, outcome in component["stages"].items()]
+    return "\n".join(lines) or "Nothing to release: everything is published and tagged."

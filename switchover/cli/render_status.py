@@ -1,0 +1,65 @@
+"""An environment's status as text."""
+
+from __future__ import annotations
+
+from switchover.cli.inspection import ColourStatus, EnvironmentStatus, LeaseStatus, RolloutStatus, ServiceStatus
+from switchover.cli.tables import Rows, render_table
+
+_HEAD = ("service", "colour", "version", "live", "ledger", "router", "ready", "")
+_LAST_REASONS = 3
+
+
+def render_status(statuses: tuple[EnvironmentStatus, ...]) -> str:
+    """All environments, one after the other."""
+    return "\n\n".join(_render_environment(status) for status in statuses)
+
+
+def _render_environment(status: EnvironmentStatus) -> str:
+    lines = [f"{status.environment} ({_lease(status.lease)})"]
+    if not status.services:
+        return "\n".join([*lines, "nothing was deployed here yet"])
+    rows: Rows = [_row(service, colour) for service in status.services for colour in service.colours]
+    lines.append(render_table(_HEAD, rows))
+    for service in status.services:
+        lines += _render_rollout(service.service, service.rollout)
+    if status.target_silence:
+        lines.append(f"the target does not answer: {status.target_silence}")
+    for service in status.services:
+        lines += [f"DISAGREEMENT {service.service}: {sentence}" for sentence in service.disagreements]
+    if status.abandoned:
+        lines.append("the deployer of this rollout is gone; `switchover rollback`, or the watchdog, ends it")
+    return "\n".join(lines)
+
+
+def _row(service: ServiceStatus, colour: ColourStatus) -> tuple[str, ...]:
+    ready = "?" if colour.ready_replicas is None else f"{colour.ready_replicas}/{colour.wanted_replicas}"
+    return (
+        service.service,
+        colour.colour.value,
+        colour.version or "-",
+        "live" if colour.is_live else "",
+        _percent(colour.ledger_percent, "-"),
+        _percent(colour.router_percent, "?"),
+        ready,
+        colour.detail,
+    )
+
+
+def _render_rollout(service: str, rollout: RolloutStatus | None) -> list[str]:
+    if rollout is None:
+        return []
+    what = f"{service} {rollout.from_version or 'nothing'} -> {rollout.to_version} ({rollout.strategy})"
+    lines = [f"in flight: {what}: {rollout.phase} at {rollout.canary_percent} %"]
+    return lines + [f"  {reason.rule}: {reason.message}" for reason in rollout.reasons[-_LAST_REASONS:]]
+
+
+def _lease(lease: LeaseStatus | None) -> str:
+    if lease is None:
+        return "free"
+    if lease.remaining_seconds <= 0:
+        return f"the lease of {lease.holder} expired {-lease.remaining_seconds:.0f} s ago"
+    return f"held by {lease.holder} for another {lease.remaining_seconds:.0f} s"
+
+
+def _percent(value: int | None, absent: str) -> str:
+    return absent if value is None else f"{value} %"

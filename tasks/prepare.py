@@ -1,0 +1,58 @@
+"""Before anything changes: plan, take the environment, write the intent."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from switchover.adapters.connect import read_histories
+from switchover.decide.deployment import DeployPlan
+from switchover.model import Rollout
+from switchover.operations.deployment import plan_deploy
+from switchover.operations.lease import Claim, acquire
+from switchover.operations.recovery import recover_abandoned
+from switchover.operations.rollout import begin
+from tasks.place import Place
+from tasks.repeating import worth_repeating
+
+
+@task(
+    name="plan",
+    retries=2,
+    retry_delay_seconds=1,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
+def plan_deployment(place: Place, service: str, version: str, strategy: str) -> DeployPlan:
+    """End what a dead deployer left behind, then plan against what is there. No other effect."""
+    config, ports = place.load(), place.connect()
+    recover_abandoned(ports, f"deploy of {service} {version}")
+    histories = read_histories(config, place.environment, service)
+    return plan_deploy(config, ports, service, version, place.environment, strategy, histories=histories)
+
+
+@task(
+    name="claim",
+    retries=0,  # a busy environment is a person's decision, not a matter of patience
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
+def claim_environment(place: Place, plan: DeployPlan, holder: str) -> Claim:
+    """Take the environment: the only deployment in it from here on."""
+    return acquire(place.connect(), holder, plan.lease_seconds)
+
+
+@task(
+    name="begin",
+    retries=2,
+    retry_delay_seconds=1,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
+def begin_rollout(place: Place, claim: Claim, plan: DeployPlan, flow_run_id: str) -> Rollout:
+    """Write the rollout into the ledger, under the flow run's id: hooks and retries find it by that."""
+    return begin(place.connect(), claim, plan, rollout_id=flow_run_id, flow_run_id=flow_run_id)
