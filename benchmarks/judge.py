@@ -78,12 +78,14 @@ def _steady(rate: float) -> Callable[[Floats], Floats]:
 
 def _drift(t: Floats) -> Floats:
     """Between 0.1 % and 0.9 %, up and down in half an hour."""
-    return 0.005 + 0.004 * np.sin(2.0 * math.pi * t / 1800.0)
+    rate: Floats = 0.005 + 0.004 * np.sin(2.0 * math.pi * t / 1800.0)
+    return rate
 
 
 def _steps(t: Floats) -> Floats:
     """10 %, 50 % and 100 %, a third of an hour each."""
-    return np.array([0.1, 0.5, 1.0])[(t // 1200.0).astype(np.int64)]
+    share: Floats = np.array([0.1, 0.5, 1.0])[(t // 1200.0).astype(np.int64)]
+    return share
 
 
 GOOD = (

@@ -27,3 +27,12 @@ def name_rollback() -> str:
     """For example `rollback shop → 1.1.0 in production`."""
     given = flow_run.parameters
     return f"rollback {given['service']} → {given.get('version') or 'the release before'} in {given['environment']}"
+
+
+def name_release() -> str:
+    """For example `release acme-home`."""
+    try:
+        config = load_config(Path(flow_run.parameters.get("config", FILE_NAME)))
+    except SwitchoverError:
+        return "release"  # the run itself will say what is wrong with the configuration
+    return f"release {config.project.name}"

@@ -118,6 +118,8 @@ class JudgeConfig(_Section):
     margin: float = Field(JudgeSettings().margin, ge=0, le=10)
     max_error_rate: Share = JudgeSettings().max_error_rate
     max_slow_rate: Share = JudgeSettings().max_slow_rate
+    pass_error_rate: Share = JudgeSettings().pass_error_rate
+    pass_slow_rate: Share = JudgeSettings().pass_slow_rate
     min_requests: int = Field(JudgeSettings().min_requests, ge=1)
     no_data_seconds: Seconds = JudgeSettings().no_data_seconds
     warm_up_seconds: Seconds = JudgeSettings().warm_up_seconds

@@ -119,7 +119,7 @@ class JudgeSettings:
     """
 
     alpha: float = 0.01
-    margin: float = 0.25
+    margin: float = 0.0
     max_error_rate: float = 0.01
     max_slow_rate: float = 0.05
     pass_error_rate: float = 0.05

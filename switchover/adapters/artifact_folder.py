@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from switchover.errors import TargetError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from switchover.model import Artifact
-    from switchover.ports import ArtifactStore
+from switchover.model import Artifact
+from switchover.ports import ArtifactStore
 
 
 def unpack_artifact(artifact: Artifact, store: ArtifactStore, folder: Path) -> Path:

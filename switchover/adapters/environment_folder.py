@@ -10,16 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from switchover.adapters.private_files import ensure_private_folder, locked, read_or_none, write_private
 from switchover.errors import TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MARK = "SWITCHOVER_ENVIRONMENT"
 """The environment variable that marks every process of an environment with `EnvironmentFolder.key`."""

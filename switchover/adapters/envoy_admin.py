@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import quote
 
+from switchover.adapters.envoy_config import Json
 from switchover.adapters.unix_http import UnixHTTPConnection
 from switchover.errors import TargetError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from switchover.adapters.envoy_config import Json
 
 _OK = 200
 _TIMEOUT_SECONDS = 3.0

@@ -27,6 +27,8 @@ WORKERS = 2
 # meets a connection that its server is just closing.
 _UPSTREAM_IDLE = "1s"
 _REQUEST_TIMEOUT = "15s"
+# Only until the runtime value is read: the listener must not change with the budget, that would drain it.
+_DEFAULT_BUDGET_MS = 500
 _TYPE = "type.googleapis.com/"
 _BROKEN_ANSWERS = ["LR", "UR", "UC", "UF", "UT", "UH", "UO", "UPE", "UMSDR", "NC"]
 
@@ -160,10 +162,13 @@ def read_weights(route_configuration: Json) -> Route | None:
         return None
 
 
+_LAST_POINT = 99
+
+
 def boundary_samples(route: Route) -> tuple[tuple[int, Colour], ...]:
     """The points that prove a split: both ends and both sides of the border, each with the colour to expect."""
     blue = route.blue_percent
-    points = sorted({point for point in (0, blue - 1, blue, 99) if 0 <= point <= 99})
+    points = sorted({point for point in (0, blue - 1, blue, _LAST_POINT) if 0 <= point <= _LAST_POINT})
     return tuple((point, Colour.BLUE if point < blue else Colour.GREEN) for point in points)
 
 
@@ -219,7 +224,7 @@ def _removal(header: str) -> Json:
 def _counters(service: RoutedService) -> list[Json]:
     failed = {"status_code_filter": {"comparison": _at_least(500, "switchover.error_status")}}
     broken = {"response_flag_filter": {"flags": _BROKEN_ANSWERS}}
-    slow = {"duration_filter": {"comparison": _at_least(service.latency_budget_ms, _budget_key(service.name))}}
+    slow = {"duration_filter": {"comparison": _at_least(_DEFAULT_BUDGET_MS, _budget_key(service.name))}}
     return [
         _counter(service.name, "requests"),
         _counter(service.name, "errors") | {"filter": {"or_filter": {"filters": [failed, broken]}}},
@@ -271,7 +276,7 @@ def _health_check(path: str) -> Json:
     return {
         "timeout": "1s",
         "interval": "1s",
-        "no_traffic_interval": "1s",
+        "no_traffic_interval": "0.25s",
         "no_traffic_healthy_interval": "1s",
         "unhealthy_interval": "0.25s",
         "healthy_threshold": 1,

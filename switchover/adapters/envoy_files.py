@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from switchover.adapters import envoy_config
+from switchover.adapters.environment_folder import EnvironmentFolder
+from switchover.adapters.envoy_config import Json, RoutedService
 from switchover.adapters.private_files import read_json_or_none, write_private_json
 from switchover.errors import InputError
 from switchover.model import Colour, Route
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from switchover.adapters.environment_folder import EnvironmentFolder
-    from switchover.adapters.envoy_config import Json, RoutedService
 
 _INITIAL_VERSION = "0.0"
 
@@ -83,14 +79,26 @@ class EnvoyFiles:
         self._write(f"eds-{cluster}", [envoy_config.render_endpoints(cluster, addresses)])
 
     def write_route(self, service: str, configuration: Json, epoch: int) -> str:
-        """Replace a service's route; return its version, `<epoch>.<counter>`, which only ever grows."""
-        before = read_json_or_none(self._folder.envoy / f"rds-{service}.json")
-        counter = parse_version(before["version_info"])[1] + 1 if before else 1
+        """Replace a service's route; return its version, `<epoch>.<counter>`; the counter only grows."""
+        counter = parse_version(self.read_route_version(service))[1] + 1
         version = f"{epoch}.{counter}"
         # Envoy ignores a configuration that equals the one before, and its version: so the version is in it.
         stamp = {"metadata": {"filter_metadata": {"switchover": {"version": version}}}}
         self._write(f"rds-{service}", [configuration | stamp], version)
         return version
+
+    def read_route_version(self, service: str) -> str:
+        """The version of the route that is written now."""
+        return str(read_json_or_none(self._folder.envoy / f"rds-{service}.json")["version_info"])
+
+    def read_route_document(self, service: str) -> Json:
+        """The route as it is written now, for `restore_route`."""
+        document: Json = read_json_or_none(self._folder.envoy / f"rds-{service}.json")
+        return document
+
+    def restore_route(self, service: str, document: Json) -> None:
+        """Write an earlier route back, after Envoy has refused the one that replaced it."""
+        write_private_json(self._folder.envoy / f"rds-{service}.json", document)
 
     def _write_absent(self, name: str, version: str, resource: Json) -> None:
         if not (self._folder.envoy / f"{name}.json").exists():

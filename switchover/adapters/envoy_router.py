@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
+from switchover.adapters.environment_folder import EnvironmentFolder
+from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import (
     COLOUR_HEADER,
     SAMPLE_HEADER,
@@ -16,17 +17,12 @@ from switchover.adapters.envoy_config import (
     read_weights,
     render_route,
 )
-from switchover.adapters.envoy_files import parse_version
+from switchover.adapters.envoy_files import EnvoyFiles, parse_version
 from switchover.adapters.unix_http import UnixHTTPConnection
 from switchover.adapters.waiting import wait_until
 from switchover.errors import FencedError, TargetError
-
-if TYPE_CHECKING:
-    from switchover.adapters.environment_folder import EnvironmentFolder
-    from switchover.adapters.envoy_admin import EnvoyAdmin
-    from switchover.adapters.envoy_files import EnvoyFiles
-    from switchover.model import Colour, Route
-    from switchover.ports import Fence
+from switchover.model import Colour, Route
+from switchover.ports import Fence
 
 _ACCEPT_SECONDS = 5.0
 _CONFIRM_SECONDS = 3.0
@@ -55,9 +51,20 @@ class EnvoyRouter:
     def apply(self, service: str, configuration: Json, *, epoch: int) -> None:
         """Replace the whole route configuration of a service, as `set_route` does with the weights."""
         with self._fence.holding(epoch), self._folder.lock():
-            rejected_before = self._rejected(service)
+            before = self._files.read_route_document(service)
+            refused_before = self._refused(service)
             version = self._files.write_route(service, configuration, epoch)
-        accepted = wait_until(lambda: self._accepted(service, version, rejected_before), _ACCEPT_SECONDS, 0.005)
+        refused = False
+
+        def decided() -> bool:
+            nonlocal refused
+            refused = self._refused(service) > refused_before
+            return refused or self._accepted(service, version)
+
+        accepted = wait_until(decided, _ACCEPT_SECONDS, 0.005)
+        if refused and not self._accepted(service, version):
+            self._take_back(service, version, before, epoch)
+            raise self._refusal(service, version)
         if not accepted:
             raise TargetError(
                 f"the route of {service} was not accepted in time",
@@ -103,29 +110,32 @@ class EnvoyRouter:
         name = f"cluster.{cluster_name(service, colour)}.upstream_rq_active"
         return self._admin.read_numbers(f"^{name.replace('.', chr(92) + '.')}$").get(name, 0)
 
-    def _accepted(self, service: str, version: str, rejected_before: int) -> bool:
+    def _accepted(self, service: str, version: str) -> bool:
         try:
             applied = self._admin.read_route(service)
-            rejected = self._admin.read_rejected_routes(service) > rejected_before
         except TargetError:
             return False  # Envoy may just be restarting; the file is there and it will read it.
-        now, wanted = parse_version(applied.version if applied else ""), parse_version(version)
-        if now[0] > wanted[0]:
+        written = self._files.read_route_version(service)
+        if parse_version(written)[0] != parse_version(version)[0]:
             raise FencedError(
                 f"the route of {service} was taken over",
                 expected=f"version {version}",
-                found=f"version {now[0]}.{now[1]} of a higher epoch",
+                found=f"version {written}",
                 next_step="nothing; the newer rollout or rollback decides",
             )
-        if now < wanted and rejected:
-            raise self._refusal(service, version)
-        return now >= wanted
+        return applied is not None and applied.version == written
 
-    def _rejected(self, service: str) -> int:
+    def _refused(self, service: str) -> int:
         try:
             return self._admin.read_rejected_routes(service)
         except TargetError:
             return 0
+
+    def _take_back(self, service: str, version: str, before: Json, epoch: int) -> None:
+        # A refused file does no harm until Envoy is started again, and then the service would have no route.
+        with self._fence.holding(epoch), self._folder.lock():
+            if self._files.read_route_version(service) == version:
+                self._files.restore_route(service, before)
 
     def _refusal(self, service: str, version: str) -> TargetError:
         return TargetError(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import cluster_name
 from switchover.model import Colour, Tally
-
-if TYPE_CHECKING:
-    from switchover.adapters.envoy_admin import EnvoyAdmin
 
 
 class EnvoySignals:

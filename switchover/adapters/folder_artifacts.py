@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from semver import Version
+
 from switchover.decide.ranges import parse_version
 from switchover.errors import InputError, TargetError
 from switchover.model import Artifact, Release
@@ -96,10 +98,7 @@ class FolderArtifacts:
     def list_releases(self, service: str) -> tuple[Release, ...]:
         """All published releases of a service, newest version first."""
         releases = [_read_release(known) for known in self._read_index(service)["releases"].values()]
-        ordered = {release.version: (parse_version(release.version), release) for release in releases}
-        valid = sorted((each for each in ordered.values() if each[0]), key=lambda each: each[0], reverse=True)  # type: ignore[arg-type,return-value] - filtered
-        other = sorted((each for each in ordered.values() if not each[0]), key=lambda each: each[1].version)
-        return tuple(release for _, release in [*valid, *other])
+        return tuple(sorted(releases, key=_read_order, reverse=True))
 
     def find_artifact(self, name: str, version: str, kind: str) -> Artifact | None:
         """What `put` stored under these three, or None."""
@@ -171,6 +170,12 @@ class FolderArtifacts:
 
 def _read_release(known: dict[str, Any]) -> Release:
     return Release(known["service"], known["version"], Artifact(**known["artifact"]), known["source_commit"])
+
+
+def _read_order(release: Release) -> tuple[bool, Version, str]:
+    """Semantic versions by precedence; anything else below them, by its letters."""
+    version = parse_version(release.version)
+    return version is not None, version or Version(0), release.version
 
 
 def _read_digest(path: Path) -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import http.client
 import time
-from typing import TYPE_CHECKING
 
-from switchover.model import ProbeResult
-
-if TYPE_CHECKING:
-    from switchover.model import SmokeTest
+from switchover.model import ProbeResult, SmokeTest
 
 _OK = 200
 _MOST_BYTES = 1_000_000

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from switchover.adapters.environment_folder import open_environment_folder
 from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import WORKERS, RoutedService, public_listener_name
 from switchover.adapters.envoy_files import EnvoyFiles
 from switchover.adapters.envoy_program import find_envoy
 from switchover.adapters.envoy_router import EnvoyRouter
 from switchover.adapters.envoy_signals import EnvoySignals
-from switchover.adapters.environment_folder import open_environment_folder
 from switchover.adapters.http_prober import HttpProber
 from switchover.adapters.processes import choose_free_port, find_marked, require_free_port
 from switchover.adapters.supervisor_config import Program
@@ -21,12 +22,7 @@ from switchover.adapters.supervisor_daemon import SupervisorDaemon
 from switchover.adapters.supervisor_slots import SupervisorSlots
 from switchover.adapters.waiting import wait_until
 from switchover.errors import InputError, TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from switchover.ports import ArtifactStore, Fence
+from switchover.ports import ArtifactStore, Fence
 
 _READY_SECONDS = 15.0
 _ENVOY_STOP_SECONDS = 5.0
@@ -59,7 +55,15 @@ class LocalTarget:
         self.router = EnvoyRouter(self._folder, self._files, self._admin, fence)
         self.signals = EnvoySignals(self._admin)
         self.prober = HttpProber()
-        self.slots = SupervisorSlots(self._folder, self._daemon, self._files, self._admin, store, fence, environ)
+        self.slots = SupervisorSlots(
+            folder=self._folder,
+            daemon=self._daemon,
+            files=self._files,
+            admin=self._admin,
+            store=store,
+            fence=fence,
+            environ=environ,
+        )
 
     def ensure_running(self, listeners: tuple[PublicListener, ...] = ()) -> None:
         """Let the supervisor, Envoy and these listeners run, beside those that the environment has already.
@@ -78,7 +82,12 @@ class LocalTarget:
                 self._require_port(service, held=running and _same_place(service, before.get(service.name)))
             program = find_envoy()
             with self._folder.lock():
-                self._files.write_services(self._files.read_services() | services)
+                current = self._files.read_services()
+                placed = {
+                    name: replace(current.get(name, one), host=one.host, port=one.port)
+                    for name, one in services.items()
+                }
+                self._files.write_services(current | placed)
                 if not running:
                     self._daemon.write_group(_ENVOY, (self._envoy(program),), first=True)
             if not running:

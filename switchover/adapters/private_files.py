@@ -7,16 +7,16 @@ import fcntl
 import json
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from switchover.errors import TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from switchover.adapters.waiting import wait_until
+from switchover.errors import BusyError, TargetError
 
 _OTHERS = 0o077
+_LOCK_SECONDS = 30.0
 
 
 def ensure_private_folder(folder: Path) -> Path:
@@ -40,7 +40,10 @@ def ensure_private_folder(folder: Path) -> Path:
 
 
 def write_private(path: Path, text: str) -> bool:
-    """Replace `path` by a rename, mode 0600; return whether its content changed. Raises `TargetError` when the disk is full."""
+    """Replace `path` by a rename, mode 0600; return whether its content changed.
+
+    Raises `TargetError` when the disk is full.
+    """
     if read_or_none(path) == text:
         return False
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -69,7 +72,7 @@ def read_or_none(path: Path) -> str | None:
         return None
 
 
-def read_json_or_none(path: Path) -> Any:  # noqa: ANN401 - JSON has no narrower type; each caller knows its document
+def read_json_or_none(path: Path) -> Any:
     """The document in a file, or None when there is no such file."""
     text = read_or_none(path)
     return None if text is None else json.loads(text)
@@ -77,13 +80,30 @@ def read_json_or_none(path: Path) -> Any:  # noqa: ANN401 - JSON has no narrower
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the advisory lock of `path` against every other process and thread. Not re-entrant."""
+    """Hold the advisory lock of `path` against every other process and thread. Not re-entrant.
+
+    Raises `BusyError` after 30 s.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not wait_until(lambda: _try_lock(descriptor), _LOCK_SECONDS, 0.005):
+            raise BusyError(
+                "the environment is locked by another process",
+                expected=f"{path} to be free within {_LOCK_SECONDS:.0f} s",
+                found="it is held all the time",
+                next_step="end the process that holds it (`fuser` names it), then repeat",
+            )
         yield
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _disk_trouble(path: Path, error: OSError) -> TargetError:

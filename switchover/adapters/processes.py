@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import psutil
 
 from switchover.adapters.environment_folder import MARK
 from switchover.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _TERM_SECONDS = 5.0
 
@@ -84,7 +81,7 @@ def _find_holder(port: int) -> str:
         holders = [
             connection.pid
             for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid
         ]
         return f"process {holders[0]} ({psutil.Process(holders[0]).name()})" if holders else "another program"
     except (psutil.Error, OSError):

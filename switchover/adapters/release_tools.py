@@ -29,26 +29,27 @@ class ReleaseScope:
     settings: ReleaseSettings
 
 
-def read_release_scope(repository: Path) -> ReleaseScope:
-    """The scope that `switchover.toml` in `repository` states. Raises `InputError` when it is not right."""
-    config = load_config(repository / FILE_NAME)
+def read_release_scope(path: Path) -> ReleaseScope:
+    """The scope that a switchover.toml (the file, or its folder) states. Raises `InputError` for what is wrong."""
+    config = load_config(path)
     services = tuple(
         Service(
             name=name,
             folder=_relative(name, service.path),
             package=service.package or name,
-            build=tuple(service.build),
-            output=service.output,
+            build=tuple(service.build or ()),
         )
         for name, service in sorted(config.services.items())
     )
     settings = ReleaseSettings(services, config.release.private_packages, config.release.tag_format)
-    return ReleaseScope(config.project.name, config.root, config.root / config.release.artifacts, settings)
+    return ReleaseScope(config.project.name, config.root, config.artifacts_folder(), settings)
 
 
 def read_plan_settings(repository: Path) -> ReleaseSettings:
     """The settings of `switchover.toml` where there is one, else those of changesets 3."""
-    return read_release_scope(repository).settings if (repository / FILE_NAME).is_file() else ReleaseSettings()
+    return (
+        read_release_scope(repository / FILE_NAME).settings if (repository / FILE_NAME).is_file() else ReleaseSettings()
+    )
 
 
 def open_release_tools(root: Path, artifacts: Path) -> ReleaseTools:

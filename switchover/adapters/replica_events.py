@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from switchover.adapters.private_files import read_or_none
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +54,12 @@ def _describe(event: dict[str, Any]) -> str:
     if "why" in event:
         return str(event["why"])
     if event["signal"] is not None:
-        return f"killed by {signal.Signals(event['signal']).name}"
+        return f"killed by {_signal_name(event['signal'])}"
     return f"exited with status {event['status']}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # a real-time signal

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from switchover.adapters.private_files import read_json_or_none, write_private_json
 from switchover.adapters.supervisor_config import LOG_BACKUPS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _TAIL_BYTES = 65536
 _OUT_OF_MEMORY = re.compile(rb"^MemoryError\b|heap out of memory|OutOfMemoryError", re.MULTILINE)

@@ -95,7 +95,7 @@ class ReplicaRunner:
         environment = {name: os.environ[name] for name in (*_PASSED_ON, _MARK) if name in os.environ}
         environment |= self._spec["environment"]
         environment |= {name: os.environ[name] for name in self._spec["secret_variables"]}
-        return subprocess.Popen(  # noqa: S603 - the operator's own command, as a list, without a shell
+        return subprocess.Popen(
             self._spec["command"],
             cwd=self._spec["folder"],
             env=environment,
@@ -133,15 +133,15 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 def _resident_bytes(group: int) -> int:
     if Path("/proc/self/stat").exists():
-        return sum(_resident_in_proc(entry, group) for entry in os.listdir("/proc") if entry.isdecimal())
+        return sum(_resident_in_proc(entry, group) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     listing = subprocess.run(["/bin/ps", "-A", "-o", "pgid=,rss="], capture_output=True, check=False).stdout
     rows = (line.split() for line in listing.decode().splitlines())
     return sum(int(rss) * 1024 for pgid, rss in rows if int(pgid) == group)
 
 
-def _resident_in_proc(pid: str, group: int) -> int:
+def _resident_in_proc(process: Path, group: int) -> int:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = (process / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return 0
     return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if int(fields[2]) == group else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -35,17 +36,20 @@ class ServiceBuilder:
         """Write one archive into `folder` and return its path.
 
         Its root is the component's folder, and each package of `bundled` lies in `packages/<name>/`; for a
-        service with a build command it is what that command left in `output`.
+        service with a build command it is what that command wrote to `{output}`.
         """
         time = read_commit_time(self._root, commit)
         with tempfile.TemporaryDirectory(prefix="switchover-build-") as made:
-            export = Path(made)
+            export = Path(made) / "export"
+            export.mkdir()
             if service is not None and service.build:
                 export_commit(self._root, commit, (), export)
-                parts = {"": self._run(service, export, time)}
+                parts = {"": self._run(service, export, Path(made) / "output", time)}
             else:
                 members = [component.folder, *(each.folder for each in bundled)]
-                export_commit(self._root, commit, tuple(each for each in members if each) if all(members) else (), export)
+                export_commit(
+                    self._root, commit, tuple(each for each in members if each) if all(members) else (), export
+                )
                 parts = {"": export / component.folder}
                 parts |= {f"{BUNDLED}/{each.name}": export / each.folder for each in bundled}
             if len(parts) > 1 and (parts[""] / BUNDLED).exists():
@@ -57,13 +61,15 @@ class ServiceBuilder:
                 )
             return write_archive(parts, folder / f"{component.name.replace('/', '-')}-{component.version}.tar.gz", time)
 
-    def _run(self, service: Service, export: Path, time: int) -> Path:
-        """Run the build command of a service in the export; return the folder that it filled."""
+    def _run(self, service: Service, export: Path, output: Path, time: int) -> Path:
+        """Run the build command of a service in the export; return `output`, which it has to fill."""
+        output.mkdir()
+        words = [part.replace("{output}", str(output)).replace("{python}", sys.executable) for part in service.build]
         # Builders of many kinds take the time of what they make from this variable.
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             done = subprocess.run(
-                service.build,
+                words,
                 cwd=export,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -76,7 +82,7 @@ class ServiceBuilder:
         except FileNotFoundError as error:
             raise MissingProgramError(
                 f"the build of {service.name} cannot start",
-                expected=f"the program {service.build[0]}",
+                expected=f"the program {words[0]}",
                 found="no such program",
                 next_step="install it, or correct the build command in switchover.toml",
             ) from error
@@ -87,11 +93,10 @@ class ServiceBuilder:
                 found="none",
                 next_step="run the command by hand and see what it waits for",
             ) from error
-        output = export / service.output
-        if done.returncode != 0 or not output.is_dir():
+        if done.returncode != 0 or not any(output.iterdir()):
             raise InputError(
                 f"the build of {service.name} failed",
-                expected=f"exit status 0 and a folder {service.output}",
+                expected="exit status 0 and files in {output}",
                 found=f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}",
                 next_step="run the command by hand at the root of the repository",
             )
@@ -104,7 +109,7 @@ def write_archive(parts: dict[str, Path], archive: Path, time: int) -> Path:
         f"{prefix}/{path.relative_to(folder).as_posix()}".lstrip("/"): path
         for prefix, folder in parts.items()
         for path in folder.rglob("*")
-        if path.is_file() or path.is_symlink()
+        if path.is_symlink() or (path.is_file() and path.suffix != ".pyc")
     }
     archive.parent.mkdir(parents=True, exist_ok=True)
     with (

@@ -7,18 +7,14 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from switchover.adapters.private_files import ensure_private_folder, read_json_or_none, write_private_json
 from switchover.adapters.supervisor_config import Program
 from switchover.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from switchover.model import Colour, Release, Workload
+from switchover.model import Colour, Release, Workload
 
 _HOST = "127.0.0.1"
 _KILL_AFTER_DRAIN_SECONDS = 5.0

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 # A program that ends sooner counts as failed and is started again after 1, 2, 3 … seconds, without an end.
 _START_SECONDS = 10

@@ -6,24 +6,19 @@ import resource
 import subprocess
 import sys
 import xmlrpc.client
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import switchover
-from switchover.adapters.environment_folder import MARK
+from switchover.adapters.environment_folder import MARK, EnvironmentFolder
 from switchover.adapters.private_files import read_or_none, write_private
 from switchover.adapters.processes import end_processes, find_marked
-from switchover.adapters.supervisor_config import render_daemon, render_group
+from switchover.adapters.supervisor_config import Program, render_daemon, render_group
 from switchover.adapters.unix_http import UnixHTTPConnection
 from switchover.adapters.waiting import wait_until
 from switchover.errors import TargetError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from switchover.adapters.environment_folder import EnvironmentFolder
-    from switchover.adapters.supervisor_config import Program
 
 _CALL_SECONDS = 10.0
 _START_SECONDS = 20.0
@@ -54,7 +49,7 @@ class _UnixTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: Any) -> UnixHTTPConnection:  # noqa: ANN401, ARG002 - the library's signature
+    def make_connection(self, host: Any) -> UnixHTTPConnection:  # noqa: ARG002 - the library's signature
         return UnixHTTPConnection(self._path, _CALL_SECONDS)
 
 
@@ -84,7 +79,7 @@ class SupervisorDaemon:
         environment = dict(self._environ) | {MARK: self._folder.key, "PYTHONPATH": package_folder}
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
         # It goes into the background by itself; what it says before that tells of a broken configuration.
-        started = subprocess.run(  # noqa: S603 - our own interpreter and file
+        started = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         if started.returncode or not wait_until(self.is_running, _START_SECONDS):
@@ -149,7 +144,7 @@ class SupervisorDaemon:
     def _file(self, group: str) -> Path:
         return self._folder.programs / f"{group}.conf"
 
-    def _call(self, method: str, *arguments: object, unless: int | None = None) -> Any:  # noqa: ANN401 - XML-RPC
+    def _call(self, method: str, *arguments: object, unless: int | None = None) -> Any:
         transport = _UnixTransport(str(self._folder.supervisor_socket))
         try:
             with xmlrpc.client.ServerProxy("http://localhost", transport, allow_none=True) as server:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from switchover.adapters import replica_runner
 from switchover.adapters.artifact_folder import unpack_artifact
+from switchover.adapters.environment_folder import EnvironmentFolder
+from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import cluster_name
+from switchover.adapters.envoy_files import EnvoyFiles
 from switchover.adapters.http_prober import answers_ok
 from switchover.adapters.processes import choose_free_port
 from switchover.adapters.replica_events import read_replica_history
 from switchover.adapters.replica_logs import count_log_lines, read_log_end, tells_of_no_memory
 from switchover.adapters.slot_file import SlotFile, SlotFolder, require_runnable, slot_digest
+from switchover.adapters.supervisor_daemon import ProgramState, SupervisorDaemon
 from switchover.adapters.waiting import wait_until
 from switchover.errors import TargetError
-from switchover.model import Colour, SlotStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from switchover.adapters.environment_folder import EnvironmentFolder
-    from switchover.adapters.envoy_admin import EnvoyAdmin
-    from switchover.adapters.envoy_files import EnvoyFiles
-    from switchover.adapters.supervisor_daemon import ProgramState, SupervisorDaemon
-    from switchover.model import Release, Workload
-    from switchover.ports import ArtifactStore, Fence
+from switchover.model import Colour, Release, SlotStatus, Workload
+from switchover.ports import ArtifactStore, Fence
 
 _HOST = "127.0.0.1"
 _ACCEPT_SECONDS = 5.0
@@ -42,8 +37,9 @@ class SupervisorSlots:
     memory of the supervisor; a changed secret takes effect at the next start of another release or workload.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that the composition has built
+    def __init__(
         self,
+        *,
         folder: EnvironmentFolder,
         daemon: SupervisorDaemon,
         files: EnvoyFiles,
@@ -73,7 +69,7 @@ class SupervisorSlots:
         if present is None or present.digest != digest:
             require_runnable(workload, self._environ)
         unpacked = unpack_artifact(release.artifact, self._store, self._folder.state / "artifacts")
-        if present is not None and present.digest != digest:
+        if (present is None or present.digest != digest) and self._daemon.has_group(cluster_name(service, colour)):
             self.stop(service, colour, epoch=epoch)
         with self._fence.holding(epoch), self._folder.lock():
             self._files.write_colour(service, colour, workload.health_path, workload.latency_budget_ms)
@@ -103,10 +99,10 @@ class SupervisorSlots:
         `TargetError` when something still runs after that.
         """
         slot, group = self._slot(service, colour), cluster_name(service, colour)
-        present = slot.read()
-        if present is None and not self._daemon.has_group(group):
-            return
         with self._fence.holding(epoch), self._folder.lock():
+            present = slot.read()
+            if present is None and not self._daemon.has_group(group):
+                return
             self._files.write_endpoints(service, colour, ())
         wait_until(lambda: self._is_idle(group), present.drain_seconds if present else 0.0)
 
@@ -123,8 +119,9 @@ class SupervisorSlots:
                 next_step="repeat; it was sent SIGKILL",
             )
         with self._fence.holding(epoch), self._folder.lock():
-            self._daemon.remove_group(group)
+            # In this order a process that is killed in between leaves a group that the next start or stop removes.
             slot.forget()
+            self._daemon.remove_group(group)
 
     def restore(self) -> None:
         """Run what should run after the supervisor was started anew, at the same addresses."""

@@ -28,13 +28,13 @@ def history(
     The newest comes first; SERVICE restricts it to one service.
     """
     config = read_config(config_path)
-    if service is not None:
-        config.service(service)
     found = [
         (name, entry)
         for name in chosen_environments(config, environment)
         for entry in open_ports(config, name, start=False).ledger.read_history(service, limit)
     ]
+    if service is not None and not found:
+        config.service(service)
     found.sort(key=lambda each: each[1].ended_at, reverse=True)
     del found[limit:]
     document = {"history": [{"environment": name, "entry": entry} for name, entry in found]}

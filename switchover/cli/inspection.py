@@ -130,7 +130,8 @@ def _slot_disagreements(service: ServiceRecord, colour: Colour, status: SlotStat
     if status is None:
         return [f"nobody says whether {release.version} runs on {colour}"] if release else []
     if release is None:
-        return [f"{status.wanted_replicas} replicas run on {colour}, where nothing should"] * bool(status.wanted_replicas)
+        stray = f"{status.wanted_replicas} replicas run on {colour}, where nothing should"
+        return [stray] if status.wanted_replicas else []
     starting = service.rollout is not None and service.rollout.new_colour is colour and service.live is not colour
     if status.ready or starting:
         return []

@@ -36,12 +36,15 @@ def environment_option(function: _Function) -> _Function:
 
 def read_config(config_path: Path | None) -> Config:
     """The configuration that was named, or the nearest one; raise `InputError` for what is wrong with it."""
-    return load_config(config_path or find_config(Path.cwd()))
+    return load_config(find_config(config_path))
 
 
-def find_config(folder: Path) -> Path:
-    """The nearest configuration in `folder` or above it; where it would be in `folder` when there is none."""
-    candidates = [place / FILE_NAME for place in (folder, *folder.parents)]
+def find_config(config_path: Path | None) -> Path:
+    """The configuration that was named, else the nearest one upwards from here; where it would be without any."""
+    if config_path is not None:
+        return config_path / FILE_NAME if config_path.is_dir() else config_path
+    here = Path.cwd()
+    candidates = [place / FILE_NAME for place in (here, *here.parents)]
     return next((file for file in candidates if file.is_file()), candidates[0])
 
 

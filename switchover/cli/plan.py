@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from switchover.adapters.git_history import GitHistory
 from switchover.adapters.release_tools import read_plan_settings
 from switchover.adapters.workspace import FolderWorkspace
+from switchover.cli.output import emit
 from switchover.decide.plan_json import explain, plan_to_json
 from switchover.operations.planning import ReleasePlan, plan_release
 
@@ -25,10 +25,7 @@ def plan(repo: Path, *, as_json: bool) -> None:
     Works in any checkout, with or without a switchover.toml, and changes nothing.
     """
     planned = plan_release(FolderWorkspace(repo), GitHistory(repo), read_plan_settings(repo))
-    if as_json:
-        click.echo(json.dumps(plan_to_json(planned.versions, planned.notices), indent=2, ensure_ascii=False))
-    else:
-        click.echo(describe_plan(planned))
+    emit(plan_to_json(planned.versions, planned.notices), describe_plan(planned), as_json=as_json)
 
 
 def describe_plan(planned: ReleasePlan) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import click
 
 from switchover.adapters.release_tools import ReleaseScope, open_release_tools, read_release_scope
+from switchover.cli.options import common_options, find_config
+from switchover.cli.output import emit
 from switchover.cli.plan import describe_plan
 from switchover.decide.plan_json import plan_to_json
 from switchover.operations.planning import plan_release
@@ -18,31 +19,24 @@ from switchover.operations.release_report import report_to_json
 
 
 @click.command("release")
-@click.option(
-    "--repo",
-    default=".",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The checkout to release; its switchover.toml says what and where to.",
-)
+@common_options
 @click.option("--dry-run", is_flag=True, help="Stop after the plan.")
 @click.option("--direct", is_flag=True, help="Run the stages in this process, without a Prefect flow run.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def release(repo: Path, *, dry_run: bool, direct: bool, as_json: bool) -> None:
+def release(config_path: Path | None, *, as_json: bool, dry_run: bool, direct: bool) -> None:
     """Release what changed. Running it again finishes what was interrupted, and else does nothing."""
-    scope = read_release_scope(repo)
+    path = config_path or find_config(Path.cwd())
+    scope = read_release_scope(path)
     if dry_run:
         _show_plan(scope, as_json=as_json)
         return
-    result = _release_directly(scope) if direct else _release_by_flow(repo)
-    click.echo(json.dumps(result, indent=2) if as_json else _describe(result))
+    result = _release_directly(scope) if direct else _release_by_flow(path)
+    emit(result, _describe(result), as_json=as_json)
 
 
 def _show_plan(scope: ReleaseScope, *, as_json: bool) -> None:
     tools = open_release_tools(scope.root, scope.artifacts)
     planned = plan_release(tools.workspace, tools.history, scope.settings)
-    text = json.dumps(plan_to_json(planned.versions, planned.notices), indent=2) if as_json else describe_plan(planned)
-    click.echo(text)
+    emit(plan_to_json(planned.versions, planned.notices), describe_plan(planned), as_json=as_json)
 
 
 def _release_directly(scope: ReleaseScope) -> dict[str, Any]:
@@ -51,11 +45,11 @@ def _release_directly(scope: ReleaseScope) -> dict[str, Any]:
     return report_to_json(scope.project, done)
 
 
-def _release_by_flow(repo: Path) -> dict[str, Any]:
+def _release_by_flow(config: Path) -> dict[str, Any]:
     # Prefect takes seconds to import, and everything else on this command line does without it.
     from flows.release import release as release_flow  # noqa: PLC0415
 
-    result: dict[str, Any] = release_flow(repository=str(repo))
+    result: dict[str, Any] = release_flow(config=str(config))
     return result
 
 

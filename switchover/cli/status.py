@@ -22,14 +22,14 @@ _CLEAR = "\x1b[H\x1b[2J"
 @environment_option
 @click.option("--watch", is_flag=True, help="Look again every second until Ctrl-C.")
 @common_options
-def status(service: str | None, environment: str | None, config_path: Path | None, *, watch: bool, as_json: bool) -> None:
+def status(
+    service: str | None, environment: str | None, config_path: Path | None, *, watch: bool, as_json: bool
+) -> None:
     """Show colours, versions, weights and what is in flight.
 
     Weights stand there twice: as the ledger has them, and by the router's own word.
     """
     config = read_config(config_path)
-    if service is not None:
-        config.service(service)
     _show(config, environment, service, as_json=as_json)
     while watch:
         time.sleep(_REFRESH_SECONDS)
@@ -43,4 +43,6 @@ def _show(config: Config, environment: str | None, service: str | None, *, as_js
         inspect_environment(open_ports(config, name, start=False), service)
         for name in chosen_environments(config, environment)
     )
+    if service is not None and not any(each.services for each in statuses):
+        config.service(service)
     emit({"environments": statuses}, render_status(statuses), as_json=as_json)

@@ -11,7 +11,7 @@ from switchover.decide.bumps import Bump
 from switchover.errors import InputError
 
 DOCUMENT = re.compile(r"\s*---(?P<header>.*?)\n\s*---(?P<summary>\s*(?:\n|$).*)", re.DOTALL)
-EXAMPLE = "a changeset looks like this:\n---\n'package-name': minor\n---\n\nWhat changed"
+EXAMPLE = "write a line ---, lines like 'package-name': minor, a line ---, and below it what changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ def _read_releases(header: str, file: str, first_line: int) -> tuple[tuple[str, 
     if node is None:
         return ()
     if not isinstance(node, yaml.MappingNode):
-        raise _refuse(file, first_line + node.start_mark.line, "a map of package names", node.id)
+        raise _refuse(file, first_line + node.start_mark.line, "a map of package names", repr(header.strip()))
     releases: dict[str, Bump] = {}
     for key, value in node.value:
         line = first_line + key.start_mark.line
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise _refuse(file, line, "lines of the form 'package-name': bump", value.id)
+            raise _refuse(file, line, "lines of the form 'package-name': bump", "something nested")
         if key.value in releases:
             raise _refuse(file, line, "every package once", f"{key.value!r} twice")
         if value.value not in set(Bump):

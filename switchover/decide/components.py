@@ -28,15 +28,14 @@ class ComponentKind(StrEnum):
 class Service:
     """A deployed service: its name in the store, its folder, and the name in its manifest (empty: any).
 
-    `build` is a command run at the root of an export of the commit, which leaves the service in the folder
-    `output`. Without one, the service is its folder with the packages that it needs below `packages/`.
+    `build` is a command run at the root of an export of the commit; in it `{output}` is the folder to fill and
+    `{python}` this Python. Without one, the service is its folder with the packages that it needs in `packages/`.
     """
 
     name: str
     folder: str
     package: str = ""
     build: tuple[str, ...] = ()
-    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

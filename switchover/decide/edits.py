@@ -59,7 +59,8 @@ def _edit_manifest(package: Package, release: PlannedRelease, releases: dict[str
     moved = [
         (dependency, releases[dependency.name])
         for dependency in package.dependencies
-        if dependency.name in releases and releases[dependency.name].old_version != releases[dependency.name].new_version
+        if dependency.name in releases
+        and releases[dependency.name].old_version != releases[dependency.name].new_version
     ]
     moves = release.new_version != package.version and bool(release.new_version)
     if package.kind is Kind.PYTHON:

@@ -65,15 +65,16 @@ def judge_health(evidence: Evidence, observation: Observation, settings: JudgeSe
     interval; pass each only once.
     """
     evidence = _gather(evidence, observation, settings)
+    unproven = tuple(_find_unproven(evidence, settings))
     against = (
         *_judge_fixed_rules(evidence, observation, settings),
         *_judge_metric("errors", evidence.errors, settings.max_error_rate, settings),
         *_judge_metric("slow", evidence.slow, settings.max_slow_rate, settings),
-        *_judge_silence(evidence, observation.at, settings),
+        *_judge_silence(evidence, observation.at, settings, proven=not unproven),
     )
     if against:
         return evidence, Verdict(Standing.UNHEALTHY, against)
-    missing = tuple(_find_missing(evidence, observation.at, settings))
+    missing = (*unproven, *_find_silence(evidence, observation.at, settings))
     if missing:
         return evidence, Verdict(Standing.NO_DATA, missing)
     return evidence, Verdict(Standing.HEALTHY, _praise(evidence, settings))
@@ -197,25 +198,28 @@ def _silence(evidence: Evidence, at: float) -> float:
     return 0.0 if since is None else at - since
 
 
-def _judge_silence(evidence: Evidence, at: float, settings: JudgeSettings) -> Iterator[Reason]:
+def _judge_silence(evidence: Evidence, at: float, settings: JudgeSettings, *, proven: bool) -> Iterator[Reason]:
     silence = _silence(evidence, at)
-    requests = evidence.errors.canary.requests
-    unanswered = requests < settings.min_requests or evidence.live_in_silence >= SILENT_LIVE_REQUESTS
-    if silence > settings.no_data_seconds and unanswered:
-        live = f"while live had {evidence.live_in_silence}"
-        found = f"no canary request for {silence:.0f} s {live}, {requests} in all"
-        yield Reason("no-data", f"{found} (held for {settings.no_data_seconds:g} s)")
+    if silence > settings.no_data_seconds and not (proven and evidence.live_in_silence < SILENT_LIVE_REQUESTS):
+        held = f"{evidence.errors.canary.requests} in all (held for {settings.no_data_seconds:g} s)"
+        yield Reason("no-data", f"{_describe_silence(evidence, silence)}, {held}")
 
 
-def _find_missing(evidence: Evidence, at: float, settings: JudgeSettings) -> Iterator[Reason]:
+def _find_silence(evidence: Evidence, at: float, settings: JudgeSettings) -> Iterator[Reason]:
+    silence = _silence(evidence, at)
+    if silence > settings.no_data_seconds and evidence.live_in_silence > 0:
+        yield Reason("no-data", _describe_silence(evidence, silence))
+
+
+def _describe_silence(evidence: Evidence, silence: float) -> str:
+    return f"no canary request for {silence:.0f} s while live had {evidence.live_in_silence}"
+
+
+def _find_unproven(evidence: Evidence, settings: JudgeSettings) -> Iterator[Reason]:
     requests = evidence.errors.canary.requests
     if requests < settings.min_requests:
         yield Reason("no-data", f"{requests} canary requests so far, {settings.min_requests} are needed")
         return
-    silence = _silence(evidence, at)
-    if silence > settings.no_data_seconds and evidence.live_in_silence > 0:
-        live = f"while live had {evidence.live_in_silence}"
-        yield Reason("no-data", f"no canary request for {silence:.0f} s {live}")
     for name, metric, tolerated in _tolerances(evidence, settings):
         bound = upper_bound(metric.canary, settings.alpha / 2)
         if bound >= tolerated:

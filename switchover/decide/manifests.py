@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from json.decoder import scanstring
 
 from switchover.errors import InputError
 
 Spans = dict[tuple[str, ...], tuple[int, int]]
-BLANK = re.compile(r"[ \t\r\n]*")
-SCALAR = re.compile(r"[^,\]\}\s]+")
-PROJECT_TABLE = re.compile(r"^\[project\][ \t]*(?:#.*)?$(?P<body>.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+DECODER = json.JSONDecoder()
+BLANKS = " \t\r\n"
+ENDS = ",]} \t\r\n"
+PROJECT_TABLE = re.compile(r"^\[project\][ \t]*(?:#[^\n]*)?$(?P<body>.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 VERSION_LINE = re.compile(r"^version[ \t]*=[ \t]*(?P<value>\"[^\"\n]*\"|'[^'\n]*')", re.MULTILINE)
 REQUIREMENT = r"(?P<quote>[\"']){name}(?P<extras>\[[^\]]*\])?[ \t]*(?P<operator>==|~=|>=)[ \t]*[^\"',;|]+(?P=quote)"
 
@@ -29,7 +29,7 @@ def edit_json(text: str, values: dict[tuple[str, ...], str], *, file: str) -> st
             f"{file} cannot be edited", expected="JSON", found=str(error), next_step="correct the file"
         ) from error
     spans: Spans = {}
-    _scan(text, BLANK.match(text).end(), (), spans)  # type: ignore[union-attr] - it matches nothing, too
+    _scan(text, _skip(text, 0), (), spans)
     for path in sorted(values, key=lambda path: spans.get(path, (-1, -1)), reverse=True):
         if path not in spans:
             raise InputError(
@@ -50,7 +50,7 @@ def edit_pyproject_version(text: str, version: str, *, file: str) -> str:
     if line is None:
         raise InputError(
             f"{file} cannot be edited",
-            expected='a line \'version = "…"\' in the table [project]',
+            expected="a line 'version = \"…\"' in the table [project]",
             found="none",
             next_step="state the version there",
         )
@@ -66,9 +66,7 @@ def edit_requirement(text: str, name: str, version: str) -> str:
     """Move requirements on `name` of the form `name==…`, `name~=…` or `name>=…` to `version`."""
     pattern = re.compile(REQUIREMENT.format(name=re.escape(name)))
     return pattern.sub(
-        lambda match: (
-            f"{match['quote']}{name}{match['extras'] or ''}{match['operator']}{version}{match['quote']}"
-        ),
+        lambda match: f"{match['quote']}{name}{match['extras'] or ''}{match['operator']}{version}{match['quote']}",
         text,
     )
 
@@ -80,20 +78,29 @@ def _scan(text: str, at: int, path: tuple[str, ...], spans: Spans) -> int:
     if text[at] == "[":
         return _scan_array(text, at + 1, path, spans)
     if text[at] == '"':
-        end = scanstring(text, at + 1)[1]
-        spans[path] = (at, end)
-        return end
-    return SCALAR.match(text, at).end()  # type: ignore[union-attr] - valid JSON has a scalar here
+        spans[path] = (at, _scan_string(text, at)[1])
+        return spans[path][1]
+    while at < len(text) and text[at] not in ENDS:
+        at += 1
+    return at
+
+
+def _scan_string(text: str, at: int) -> tuple[str, int]:
+    """The string that begins at `at`, and where it ends."""
+    value, end = DECODER.raw_decode(text, at)
+    return str(value), end
 
 
 def _skip(text: str, at: int) -> int:
-    return BLANK.match(text, at).end()  # type: ignore[union-attr] - it matches nothing, too
+    while at < len(text) and text[at] in BLANKS:
+        at += 1
+    return at
 
 
 def _scan_object(text: str, at: int, path: tuple[str, ...], spans: Spans) -> int:
     at = _skip(text, at)
     while text[at] != "}":
-        key, at = scanstring(text, at + 1)
+        key, at = _scan_string(text, at)
         at = _skip(text, _skip(text, at) + 1)
         at = _skip(text, _scan(text, at, (*path, key), spans))
         if text[at] == ",":

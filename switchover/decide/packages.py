@@ -69,7 +69,7 @@ def effective_range(dependency: Dependency, target: Package, version: str) -> st
     text = dependency.range.removeprefix(WORKSPACE)
     if text in {"^", "~"}:
         return f"{text}{version}"
-    return version if text == "*" or text == target.folder else text
+    return version if text in {"*", target.folder} else text
 
 
 def find_dependents(packages: tuple[Package, ...]) -> dict[str, tuple[str, ...]]:

@@ -73,9 +73,7 @@ def _follow_dependencies(
             queue.append(current[name])
 
 
-def _choose_bump(
-    release: Draft, follower: Package, by_name: dict[str, Package], existing: Draft | None
-) -> Bump | None:
+def _choose_bump(release: Draft, follower: Package, by_name: dict[str, Package], existing: Draft | None) -> Bump | None:
     """What a release asks of one dependent; None when it asks nothing."""
     if release.type is Bump.NONE or (existing is not None and existing.type is not Bump.NONE):
         return None

@@ -27,7 +27,7 @@ def parse_version(text: str) -> semver.Version | None:
 
 
 def next_version(version: str, bump: Bump) -> str:
-    """npm's increment; a prerelease is finished first. `version` must be valid."""
+    """Npm's increment; a prerelease is finished first. `version` must be valid."""
     if bump is Bump.NONE:
         return version
     return str(semver.Version.parse(version).next_version(bump.value))

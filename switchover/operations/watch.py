@@ -49,22 +49,25 @@ def watch(
     """Judge about once a second for `hold_seconds`, and on until the judge says healthy; 0 is not to watch.
 
     An unhealthy verdict takes the traffic back at once, here, and then raises `UnhealthyError`: seconds count,
-    and a flow run's hooks come only after its bookkeeping. The judge itself turns a lack of data into
-    unhealthy after `settings.no_data_seconds`.
+    and a flow run's hooks come only after its bookkeeping. What is not healthy `settings.no_data_seconds`
+    after the holding time is taken back too: too little evidence is not an approval.
     """
     if hold_seconds <= 0:
         return watch
     ends_at = ports.clock.now() + hold_seconds
+    gives_up_at = ends_at + settings.no_data_seconds
     while True:
         ports.clock.sleep(LOOK_SECONDS)
         renew(ports, claim)
         watch, observation, verdict = look(ports, rollout, watch, settings)
         report(observation, verdict)
-        if verdict.standing is Standing.UNHEALTHY:
-            retreat(ports, claim, rollout.service, Event.UNHEALTHY, verdict.reasons)
-            raise _unhealthy(rollout, verdict)
         if verdict.standing is Standing.HEALTHY and ports.clock.now() >= ends_at:
             return watch
+        if verdict.standing is Standing.UNHEALTHY or (
+            verdict.standing is Standing.NO_DATA and ports.clock.now() >= gives_up_at
+        ):
+            retreat(ports, claim, rollout.service, Event.UNHEALTHY, verdict.reasons)
+            raise _unhealthy(rollout, verdict)
 
 
 def look(

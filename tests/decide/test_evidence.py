@@ -223,7 +223,9 @@ def test_a_clock_that_goes_back_invests_nothing_twice() -> None:
     assert log_objective(back) == pytest.approx(0.0)
 
 
-@pytest.mark.parametrize(("apart", "moments"), [(0.0, 1), (MOMENT_SECONDS - 0.01, 1), (MOMENT_SECONDS, 2), (5.0, 2)])
+@pytest.mark.parametrize(
+    ("apart", "moments"), [(0.0, 1), (MOMENT_SECONDS - 0.01, 1), (MOMENT_SECONDS, 2), (5.0, 2), (-5.0, 2)]
+)
 def test_bad_answers_close_together_are_one_moment(apart: float, moments: int) -> None:
     metric = count(MetricEvidence(), 10.0, Counts(30, 5), Counts())
     metric = count(metric, 10.0 + apart, Counts(30, 5), Counts())

@@ -75,8 +75,8 @@ def test_a_canary_worse_than_a_live_colour_that_fails_too_is_not_excused() -> No
 def test_evidence_is_carried_across_traffic_steps() -> None:
     step = [look(at, Tally(100, 1), Tally(900)) for at in (0.0, 1.0)]
     next_step = [look(at, Tally(500, 2), Tally(500)) for at in (2.0, 3.0)]
-    assert judge(step)[-1].standing is Standing.HEALTHY
-    assert judge(next_step)[-1].standing is Standing.HEALTHY
+    assert judge(step)[-1].standing is not Standing.UNHEALTHY
+    assert judge(next_step)[-1].standing is not Standing.UNHEALTHY
     assert "errors-against-live" in rules(judge([*step, *next_step])[-1])
 
 
@@ -207,6 +207,13 @@ def test_no_data_is_counted_from_the_last_canary_request() -> None:
     assert judge([*trickle, look(211.0, Tally())])[-1].standing is Standing.UNHEALTHY
 
 
+def test_a_canary_that_falls_silent_before_its_proof_fails_even_with_enough_requests() -> None:
+    unproven = each_second(1, Tally(30))
+    assert judge([*unproven, look(60.0, Tally(), Tally())])[-1].standing is Standing.NO_DATA
+    failed = judge([*unproven, look(60.5, Tally(), Tally())])[-1]
+    assert (failed.standing, rules(failed)) == (Standing.UNHEALTHY, ["no-data"])
+
+
 def test_a_canary_that_loses_its_traffic_while_live_keeps_it_is_held_and_then_fails() -> None:
     good = each_second(10, Tally(30))
     assert judge([*good, look(69.0, Tally(), Tally(20))])[-1].standing is Standing.HEALTHY
@@ -285,12 +292,19 @@ def test_the_log_rule_sees_the_last_hundred_lines_over_several_looks() -> None:
     assert judge([*bad_start, replace(then, log_errors=16)])[-1].standing is Standing.UNHEALTHY
 
 
+def test_the_log_rule_drops_a_look_once_a_hundred_newer_lines_are_there() -> None:
+    first = replace(QUIET, log_lines=1, log_errors=1)
+    newer = replace(QUIET, at=START + 1, log_lines=100, log_errors=10)
+    assert judge([first, newer])[-1].standing is Standing.NO_DATA
+    assert judge([first, replace(newer, log_lines=99)])[-1].standing is Standing.UNHEALTHY
+
+
 def test_all_reasons_are_in_the_verdict_in_a_fixed_order() -> None:
     bad = replace(
         GOOD,
         canary=Tally(30, 10, 30),
         probe_failures=3,
-        restart_times=RESTARTED[:4],
+        restart_times=(START - 3, START - 2, START - 1, START),
         log_lines=100,
         log_errors=50,
         out_of_memory=True,

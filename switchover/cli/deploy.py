@@ -1,0 +1,150 @@
+"""`switchover deploy`: the flow `deploy`, run here, with the ledger as the progress view."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from switchover.adapters.connect import read_histories
+from switchover.adapters.prefect_api import find_prefect_api
+from switchover.cli.follow import follow
+from switchover.cli.options import choose_environment, common_options, environment_option, find_config, open_ports
+from switchover.cli.output import emit
+from switchover.config import STRATEGIES, load_config
+from switchover.decide.deployment import Action, DeployPlan
+from switchover.errors import InputError, TargetError
+from switchover.model import Phase
+from switchover.operations.deployment import AS_CONFIGURED, plan_deploy
+from switchover.operations.environment import EnvironmentPorts
+
+_HEALTH_SECONDS = 2.0
+_PREFECT_PACKAGES = ("prefect", "httpx", "httpcore", "anyio")
+
+
+@click.command()
+@click.argument("service")
+@click.argument("version")
+@environment_option
+@click.option(
+    "--strategy",
+    type=click.Choice([AS_CONFIGURED, *STRATEGIES]),
+    default=AS_CONFIGURED,
+    show_default=True,
+    help="How the traffic moves.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing; needs no Prefect.")
+@common_options
+def deploy(
+    service: str,
+    version: str,
+    environment: str | None,
+    strategy: str,
+    config_path: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Bring a released version live.
+
+    The flow runs in this process and is recorded by the Prefect server of PREFECT_API_URL.
+    """
+    file = find_config(config_path)
+    config = load_config(file)
+    environment = choose_environment(config, environment)
+    ports = open_ports(config, environment, start=False)
+    histories = read_histories(config, environment, service)
+    version = version.removeprefix("v") if version[1:2].isdigit() else version
+    plan = plan_deploy(config, ports, service, version, environment, strategy, histories=histories)
+    if dry_run or plan.action is Action.NOTHING:
+        emit({"plan": plan, "entry": None}, describe_plan(plan), as_json=as_json)
+        return
+    _require_prefect()
+    _run_flow(file, ports, plan, strategy)
+    entry = next(iter(ports.ledger.read_history(service, 1)), None)
+    emit({"plan": plan, "entry": entry}, f"{service} {version} is live in {environment}", as_json=as_json)
+
+
+def describe_plan(plan: DeployPlan) -> str:
+    """The plan as a person reads it, one line per thing that would happen."""
+    lines = [f"{plan.release.service} {plan.release.version} -> {plan.environment}: {plan.reason}"]
+    if plan.action is Action.NOTHING:
+        return "\n".join([*lines, "nothing to do"])
+    lines.append(f"  start {plan.workload.replicas} replicas on {plan.new_colour}")
+    tests = plan.smoke_tests
+    lines += [f"  smoke test {test.name}: {test.method} {test.path} -> {test.expect_status}" for test in tests]
+    lines += [
+        f"  give {plan.new_colour} {step.canary_percent} %"
+        + (f", watch it for {step.hold_seconds:g} s" if step.hold_seconds else "")
+        for step in plan.steps
+    ]
+    if plan.old_colour is not None:
+        lines.append(f"  keep {plan.old_version} warm on {plan.old_colour} for {plan.bake_seconds:g} s, then stop it")
+    return "\n".join(lines)
+
+
+def _require_prefect() -> None:
+    api = find_prefect_api(os.environ)
+    if api is None:
+        raise InputError(
+            "there is no Prefect API to record this deployment",
+            expected="PREFECT_API_URL in the environment or in the active Prefect profile",
+            found="neither",
+            next_step="run `prefect server start`, then set PREFECT_API_URL=http://127.0.0.1:4200/api",
+        )
+    trouble = api.find_trouble(_HEALTH_SECONDS)
+    if trouble:
+        raise InputError(
+            f"the Prefect API at {api.url} cannot be used",
+            expected=f"an answer from {api.url}/health within {_HEALTH_SECONDS:.0f} s",
+            found=trouble,
+            next_step="start the server (`prefect server start`), or correct PREFECT_API_URL",
+        )
+
+
+def _run_flow(file: Path, ports: EnvironmentPorts, plan: DeployPlan, strategy: str) -> None:
+    # What the flow logs goes to the server; here the ledger is followed instead.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    # Prefect takes seconds to import, and every other command, a rollback above all, does without it.
+    from flows.deploy import deploy as flow  # noqa: PLC0415
+
+    service = plan.release.service
+    parameters: dict[str, Any] = {
+        "service": service,
+        "version": plan.release.version,
+        "environment": plan.environment,
+        "strategy": strategy,
+        "config": str(file.resolve()),
+    }
+    try:
+        with follow(ports.ledger, service, lambda line: click.echo(line, err=True)):
+            flow(**parameters)
+    except KeyboardInterrupt:
+        click.echo(_after_interruption(ports, service), err=True)
+        raise
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in _PREFECT_PACKAGES:
+            raise
+        raise TargetError(
+            f"the flow run of {service} {plan.release.version} broke off",
+            expected="a Prefect server that answers to the end of the run",
+            found=f"{type(error).__name__}: {error}",
+            next_step=f"look at `switchover status`; {_after_interruption(ports, service)}",
+        ) from error
+
+
+def _after_interruption(ports: EnvironmentPorts, service: str) -> str:
+    """What becomes of the environment now, from the ledger."""
+    record = ports.ledger.read()
+    known = record.services.get(service)
+    if known is None or known.rollout is None:
+        return f"no rollout of {service} is in flight any more; `switchover history` says how it ended"
+    rollout, lease = known.rollout, record.lease
+    remaining = max(0.0, lease.expires_at - ports.clock.now()) if lease else 0.0
+    way = "finished" if rollout.phase is Phase.FINALIZING else f"taken back to {rollout.old_version or 'nothing'}"
+    return (
+        f"{service} {rollout.release.version} is {rollout.phase} at {rollout.canary_percent} %; it will be {way} by the"
+        f" watchdog within {remaining + 2:.0f} s, or at once by `switchover rollback {service} -e {ports.name}`"
+    )

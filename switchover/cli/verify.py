@@ -1,0 +1,74 @@
+"""`switchover verify`: whether the bytes, the ledger, the router and the processes say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from switchover.cli.inspection import inspect_environment
+from switchover.cli.options import chosen_environments, common_options, environment_option, open_ports, read_config
+from switchover.cli.output import emit
+from switchover.errors import SwitchoverError
+from switchover.model import Colour, Release
+from switchover.operations.environment import EnvironmentPorts
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was compared. `found` says what does not fit, empty when it fits."""
+
+    environment: str
+    what: str
+    found: str
+
+
+@click.command()
+@environment_option
+@common_options
+@click.pass_context
+def verify(context: click.Context, environment: str | None, config_path: Path | None, *, as_json: bool) -> None:
+    """Compare artifacts, ledger, router and processes.
+
+    Artifacts are those of every live or warm release. Exit status 1 names what does not fit.
+    """
+    config = read_config(config_path)
+    findings = [
+        finding
+        for name in chosen_environments(config, environment)
+        for finding in _verify(open_ports(config, name, start=False))
+    ]
+    wrong = [finding for finding in findings if finding.found]
+    lines = [f"{one.environment}: {one.what}: {one.found or 'fits'}" for one in findings]
+    summary = f"{len(wrong)} of {len(findings)} do not fit" if wrong else f"all {len(findings)} fit"
+    emit({"fits": not wrong, "findings": findings}, "\n".join([*lines, summary]), as_json=as_json)
+    context.exit(1 if wrong else 0)
+
+
+def _verify(ports: EnvironmentPorts) -> list[Finding]:
+    record = ports.ledger.read()
+    findings = []
+    for service in record.services.values():
+        for colour in Colour:
+            release = service.slot(colour).release
+            if release is not None:
+                what = f"bytes of {release.service} {release.version} on {colour}"
+                findings.append(Finding(ports.name, what, _compare_bytes(ports, release)))
+    status = inspect_environment(ports)
+    for each in status.services:
+        found = "; ".join(each.disagreements) or (status.target_silence if each.live else "")
+        findings.append(Finding(ports.name, f"ledger, router and processes of {each.service}", found))
+    if status.abandoned:
+        findings.append(Finding(ports.name, "lease", "a rollout is in flight that nobody holds a lease for"))
+    return findings
+
+
+def _compare_bytes(ports: EnvironmentPorts, release: Release) -> str:
+    try:
+        size_bytes = ports.store.fetch(release.artifact.digest).stat().st_size
+    except SwitchoverError as error:
+        return f"{error.problem.failed}: {error.problem.found}"
+    if size_bytes != release.artifact.size_bytes:
+        return f"{size_bytes} bytes, recorded were {release.artifact.size_bytes}"
+    return ""

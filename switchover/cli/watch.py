@@ -1,0 +1,66 @@
+"""`switchover watch`: the watchdog of one environment. It runs for ever and says only what happened."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from switchover.cli.options import choose_environment, common_options, environment_option, open_ports, read_config
+from switchover.cli.output import emit
+from switchover.config import Config
+from switchover.errors import SwitchoverError
+from switchover.model import HistoryEntry
+from switchover.operations.lease import is_abandoned
+from switchover.operations.recovery import recover_abandoned
+
+HOLDER = "watchdog"
+_LOOK_SECONDS = 1.0
+
+
+@click.command()
+@environment_option
+@common_options
+def watch(environment: str | None, config_path: Path | None, *, as_json: bool) -> None:
+    """End rollouts whose deployer has died; runs for ever.
+
+    Looks once a second and ends on SIGTERM. The environment's supervisor runs one of these by itself.
+    """
+    config = read_config(config_path)
+    name = choose_environment(config, environment)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    last_trouble = ""
+    while not ended.is_set():
+        trouble = ""
+        try:
+            for entry in look(config, name):
+                emit({"recovered": entry}, _describe(name, entry), as_json=as_json)
+        # The watchdog outlives whatever one look meets: a full disk, a router that restarts, a defect.
+        except Exception as error:  # noqa: BLE001
+            trouble = _explain(error)
+        if trouble and trouble != last_trouble:
+            click.echo(f"{name}: {trouble}", err=True)
+        last_trouble = trouble
+        ended.wait(_LOOK_SECONDS)
+
+
+def look(config: Config, environment: str) -> tuple[HistoryEntry, ...]:
+    """Look once, and end what is abandoned. The target is brought up only when there is something to end."""
+    ports = open_ports(config, environment, start=False)
+    if not is_abandoned(ports.ledger.read(), ports.clock.now()):
+        return ()
+    return recover_abandoned(open_ports(config, environment, start=True), HOLDER)
+
+
+def _describe(environment: str, entry: HistoryEntry) -> str:
+    why = "; ".join(reason.message for reason in entry.reasons)
+    return f"{environment}: {entry.service} {entry.to_version} {entry.outcome} ({why})"
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, SwitchoverError):
+        return f"{error.problem.failed}: {error.problem.found}"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from switchover.adapters.file_fence import EnvironmentLock
+from switchover.adapters.sqlite_ledger import SCHEMA_VERSION, SqliteLedger
+from switchover.errors import LedgerConflictError, LedgerUnreadableError, TargetError
+from tests.builders import a_begun_record, an_entry
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> SqliteLedger:
+    return open_ledger(tmp_path)
+
+
+def open_ledger(folder: Path) -> SqliteLedger:
+    return SqliteLedger(folder / "ledger.db", "production", EnvironmentLock(folder / "lock"))
+
+
+def test_an_environment_never_written_to_reads_as_revision_0_and_leaves_no_file(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    record = ledger.read()
+    assert (record.environment, record.revision, record.services) == ("production", 0, {})
+    assert ledger.read_history() == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_comes_back_as_it_was_written(ledger: SqliteLedger) -> None:
+    written = ledger.write(replace(a_begun_record(), revision=0))
+    assert written.revision == 1
+    assert ledger.read() == written
+
+
+@pytest.mark.parametrize("revision", [0, 1])
+def test_a_write_on_an_older_revision_is_refused_and_changes_nothing(ledger: SqliteLedger, revision: int) -> None:
+    second = ledger.write(ledger.write(ledger.read()))
+    with pytest.raises(LedgerConflictError):
+        ledger.write(replace(second, revision=revision, epoch=99))
+    assert ledger.read() == second
+
+
+def count_up(folder: Path, times: int) -> None:
+    ledger = open_ledger(folder)
+    for _ in range(times):
+        while True:
+            record = ledger.read()
+            try:
+                ledger.write(replace(record, epoch=record.epoch + 1))
+                break
+            except LedgerConflictError:
+                continue
+
+
+def test_writers_in_several_processes_lose_no_update(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=count_up, args=(tmp_path, 20)) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert open_ledger(tmp_path).read().epoch == 60
+
+
+def test_history_is_newest_first_by_service_and_an_id_stands_once(ledger: SqliteLedger) -> None:
+    for version, ended_at in (("1.0.0", 1.0), ("1.1.0", 2.0), ("1.1.0", 2.0)):
+        ledger.append_history(an_entry(version, ended_at=ended_at))
+    ledger.append_history(replace(an_entry("9.0.0", ended_at=3.0), id="other", service="cart"))
+    assert [entry.to_version for entry in ledger.read_history("shop")] == ["1.1.0", "1.0.0"]
+    assert [entry.to_version for entry in ledger.read_history(limit=2)] == ["9.0.0", "1.1.0"]
+
+
+def test_a_ledger_from_a_newer_version_is_left_alone(ledger: SqliteLedger, tmp_path: Path) -> None:
+    ledger.write(ledger.read())
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    for attempt in (ledger.read, lambda: ledger.write(replace(a_begun_record(), revision=1)), ledger.read_history):
+        with pytest.raises(LedgerUnreadableError, match="newer switchover"):
+            attempt()
+
+
+@pytest.mark.parametrize("document", ['{"environment": "production", "shadow": true}', '{"revision": "x"}', "{"])
+def test_a_document_that_we_would_not_have_written_is_refused(
+    ledger: SqliteLedger, tmp_path: Path, document: str
+) -> None:
+    ledger.write(ledger.read())
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE environment SET document = ?", (document,))
+    with pytest.raises(LedgerUnreadableError):
+        ledger.read()
+
+
+def test_a_file_that_is_no_ledger_is_named_and_left_as_it_is(ledger: SqliteLedger, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("these are not the bytes you are looking for" * 100)
+    with pytest.raises(LedgerUnreadableError, match="damaged"):
+        ledger.read()
+    assert (tmp_path / "ledger.db").read_text().startswith("these are not")
+
+
+def test_a_full_disk_is_one_clear_error_and_the_record_is_what_it_was(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    written = ledger.write(ledger.read())
+    context = multiprocessing.get_context("spawn")
+    filler = context.Process(target=write_beyond_the_limit, args=(tmp_path,))
+    filler.start()
+    filler.join()
+    assert filler.exitcode == 0
+    assert ledger.read() == written
+
+
+def write_beyond_the_limit(folder: Path) -> None:
+    """In a process that may write no file larger than 64 KiB: the disk is full for it."""
+    import resource  # noqa: PLC0415 the limit is for this process alone
+    import signal  # noqa: PLC0415 as above
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, 64 * 1024))
+    ledger = open_ledger(folder)
+    record = ledger.read()
+    big = replace(an_entry("1.0.0"), strategy="x" * 200_000)
+    with pytest.raises(TargetError, match="cannot use the ledger"):
+        ledger.append_history(big)
+    assert ledger.read() == record

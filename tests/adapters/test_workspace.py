@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from switchover.adapters.workspace import FolderWorkspace
+from switchover.decide.packages import Dependency, Kind, Section
+from switchover.errors import InputError
+
+
+def write(root: Path, files: dict[str, object]) -> FolderWorkspace:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return FolderWorkspace(root)
+
+
+def test_npm_workspaces_are_read_through_their_globs(tmp_path: Path) -> None:
+    workspace = write(
+        tmp_path,
+        {
+            "package.json": {"workspaces": {"packages": ["packages/*", "!packages/left-out"]}},
+            "packages/b/package.json": {"name": "b", "version": "1.0.0", "peerDependencies": {"a": "^1.0.0"}},
+            "packages/a/package.json": {"name": "a", "version": "1.0.0", "private": True},
+            "packages/left-out/package.json": {"name": "c", "version": "1.0.0"},
+            "packages/no-package/readme.txt": "x",
+        },
+    )
+    packages = workspace.read(()).packages
+    assert [(each.name, each.folder, each.private) for each in packages] == [
+        ("a", "packages/a", True),
+        ("b", "packages/b", False),
+    ]
+    assert packages[1].dependencies == (Dependency("a", "^1.0.0", Section.PEER),)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pnpm-workspace.yaml", "packages:\n  - packages/*\n"),
+        ("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*"]\n'),
+    ],
+)
+def test_pnpm_and_uv_workspaces_are_read_too(tmp_path: Path, name: str, content: str) -> None:
+    members = {
+        "packages/a/package.json": {"name": "a", "version": "1.0.0"},
+        "packages/p/pyproject.toml": '[project]\nname = "p"\nversion = "2.0.0"\ndependencies = ["q>=1.2,<2; python_version>\'3\'"]\n',
+    }
+    packages = write(tmp_path, {name: content, **members}).read(()).packages
+    assert [(each.name, each.kind, each.version) for each in packages] == [
+        ("a", Kind.NPM, "1.0.0"),
+        ("p", Kind.PYTHON, "2.0.0"),
+    ]
+    assert packages[1].dependencies == (Dependency("q", ">=1.2 <2", Section.RUN),)
+
+
+def test_a_repository_that_is_one_project_has_one_package_at_its_root(tmp_path: Path) -> None:
+    text = '[project]\nname = "solo"\nversion = "0.1.0"\ndependencies = []\n[project.optional-dependencies]\nall = ["solo[x]"]\n'
+    package = write(tmp_path, {"pyproject.toml": text}).read(()).packages[0]
+    assert (package.name, package.folder, package.manifest) == ("solo", "", "pyproject.toml")
+    assert package.dependencies == ()
+
+
+def test_services_outside_of_the_workspace_belong_to_it(tmp_path: Path) -> None:
+    workspace = write(
+        tmp_path,
+        {"package.json": {"workspaces": []}, "apps/cart/package.json": {"name": "cart", "version": "1.0.0"}},
+    )
+    assert [each.name for each in workspace.read(("apps/cart",)).packages] == ["cart"]
+
+
+def test_changesets_come_by_name_without_what_is_for_readers(tmp_path: Path) -> None:
+    changeset = "---\na: minor\n---\n\nx\n"
+    state = write(
+        tmp_path,
+        {
+            "package.json": {"name": "a", "version": "1.0.0"},
+            ".changeset/z.md": changeset,
+            ".changeset/b.md": changeset,
+            ".changeset/README.md": "# read me",
+            ".changeset/.hidden.md": "hidden",
+            ".changeset/config.json": {"ignore": ["b"], "fixed": [["a"]], "privatePackages": {"version": True}},
+        },
+    ).read(())
+    assert [each.id for each in state.changesets] == ["b", "z"]
+    assert (state.config.ignore, state.config.fixed, state.config.private_packages) == (("b",), (("a",),), True)
+
+
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "nothing": ({}, "nothing to release"),
+    "broken JSON": ({"package.json": "{"}, r"package\.json cannot be read"),
+    "a list": ({"package.json": "[]"}, "a JSON object"),
+    "broken TOML": ({"pyproject.toml": "["}, r"pyproject\.toml cannot be read"),
+    "a number as version": ({"package.json": {"name": "a", "version": 1}}, "a text as version"),
+    "dependencies as a list": ({"package.json": {"name": "a", "dependencies": ["b"]}}, "'dependencies'"),
+    "pre mode": ({"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre"}}, "pre-release mode"),
+    "a broken configuration": ({"package.json": {"name": "a"}, ".changeset/config.json": "{"}, r"config\.json"),
+    "ignore is no list": ({"package.json": {"name": "a"}, ".changeset/config.json": {"ignore": "a"}}, "'ignore'"),
+    "two of one name": (
+        {
+            "package.json": {"workspaces": ["*"]},
+            "x/package.json": {"name": "a"},
+            "y/package.json": {"name": "a"},
+        },
+        "two packages are called a",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_read_is_refused_with_its_file(tmp_path: Path, case: str) -> None:
+    files, words = REFUSED[case]
+    with pytest.raises(InputError, match=words):
+        write(tmp_path, files).read(())

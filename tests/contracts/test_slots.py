@@ -1,0 +1,106 @@
+"""The promises of the port `Slots`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from switchover.adapters.waiting import wait_until
+from switchover.errors import FencedError, InputError
+from switchover.model import Colour, Workload
+from tests.contracts.conftest import Case
+
+EPOCH = 1
+
+
+def test_a_slot_that_was_never_started_is_empty(case: Case) -> None:
+    status = case.slots.read_status(case.service, Colour.BLUE)
+    assert (status.wanted_replicas, status.ready_replicas, status.addresses) == (0, 0, ())
+    assert case.slots.read_log_counts(case.service, Colour.BLUE) == (0, 0)
+    assert case.slots.read_log_tail(case.service, Colour.BLUE, 5) == ()
+
+
+def test_a_started_colour_gets_ready_with_an_address_per_replica(case: Case, workload: Workload) -> None:
+    case.slots.start(case.publish("1.0.0"), Colour.GREEN, replace(workload, replicas=2), epoch=EPOCH)
+    case.wait_ready(Colour.GREEN)
+    status = case.slots.read_status(case.service, Colour.GREEN)
+    assert (status.wanted_replicas, status.ready_replicas, status.failed_replicas) == (2, 2, 0)
+    assert len(set(status.addresses)) == 2
+    assert status.restart_times == ()
+    assert not status.out_of_memory
+
+
+def test_starting_the_same_again_leaves_it_running(case: Case, workload: Workload) -> None:
+    release = case.publish("1.0.0")
+    case.slots.start(release, Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    before = case.slots.read_status(case.service, Colour.BLUE)
+    case.slots.start(release, Colour.BLUE, workload, epoch=EPOCH)
+    assert case.slots.read_status(case.service, Colour.BLUE) == before
+
+
+def test_another_release_takes_the_place_of_the_one_before(case: Case, workload: Workload) -> None:
+    case.slots.start(case.publish("1.0.0"), Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    case.log(Colour.BLUE, "ERROR of the past")
+    case.slots.start(case.publish("1.1.0"), Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    assert case.slots.read_log_counts(case.service, Colour.BLUE)[1] == 0
+
+
+def test_a_stopped_colour_is_empty_and_stopping_again_is_no_change(case: Case, workload: Workload) -> None:
+    case.slots.start(case.publish("1.0.0"), Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    for _ in range(2):
+        case.slots.stop(case.service, Colour.BLUE, epoch=EPOCH)
+        assert case.slots.read_status(case.service, Colour.BLUE).wanted_replicas == 0
+
+
+def test_the_other_colour_is_left_alone(case: Case, workload: Workload) -> None:
+    for colour, version in ((Colour.BLUE, "1.0.0"), (Colour.GREEN, "1.1.0")):
+        case.slots.start(case.publish(version), colour, workload, epoch=EPOCH)
+    for colour in Colour:
+        case.wait_ready(colour)
+    case.slots.stop(case.service, Colour.GREEN, epoch=EPOCH)
+    assert case.slots.read_status(case.service, Colour.BLUE).ready
+
+
+def test_a_stale_epoch_neither_starts_nor_stops(case: Case, workload: Workload) -> None:
+    case.slots.start(case.publish("1.0.0"), Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    case.fence.epoch = EPOCH + 1
+    with pytest.raises(FencedError):
+        case.slots.stop(case.service, Colour.BLUE, epoch=EPOCH)
+    with pytest.raises(FencedError):
+        case.slots.start(case.publish("1.1.0"), Colour.GREEN, workload, epoch=EPOCH)
+    assert case.slots.read_status(case.service, Colour.BLUE).ready
+    assert case.slots.read_status(case.service, Colour.GREEN).wanted_replicas == 0
+
+
+def test_a_service_that_is_not_here_is_refused(case: Case, workload: Workload) -> None:
+    with pytest.raises(InputError, match="unheard-of"):
+        case.slots.start(replace(case.publish("1.0.0"), service="unheard-of"), Colour.BLUE, workload, epoch=EPOCH)
+
+
+def test_log_lines_and_errors_are_counted_from_the_start_on(case: Case, workload: Workload) -> None:
+    case.slots.start(case.publish("1.0.0"), Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    lines_before, errors_before = case.slots.read_log_counts(case.service, Colour.BLUE)
+    for line in ("all is well", "ERROR it broke", "no terror here"):
+        case.log(Colour.BLUE, line)
+    lines, errors = wait_for_lines(case, lines_before + 3)
+    assert (lines - lines_before, errors - errors_before) == (3, 1)
+    assert case.slots.read_log_tail(case.service, Colour.BLUE, 2) == ("ERROR it broke", "no terror here")
+
+
+def wait_for_lines(case: Case, count: int) -> tuple[int, int]:
+    found = (0, 0)
+
+    def there() -> bool:
+        nonlocal found
+        found = case.slots.read_log_counts(case.service, Colour.BLUE)
+        return found[0] >= count
+
+    assert wait_until(there, 5.0), found
+    return found
