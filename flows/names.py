@@ -36,3 +36,8 @@ def name_release() -> str:
     except SwitchoverError:
         return "release"  # the run itself will say what is wrong with the configuration
     return f"release {config.project.name}"
+
+
+def name_check() -> str:
+    """For example `check production`."""
+    return f"check {flow_run.parameters['environment']}"

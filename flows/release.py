@@ -26,7 +26,7 @@ from tasks.version_check import ask_store, check_versions, commit_versions, prep
 @flow(name="release", flow_run_name=name_release, persist_result=False)
 def release(
     config: Annotated[str, Field(description="Path of switchover.toml in the checkout to release.")] = FILE_NAME,
-    dry_run: Annotated[bool, Field(description="Show the plan and stop.")] = False,  # noqa: FBT002 - a form's field
+    dry_run: Annotated[bool, Field(description="Show the plan and stop.")] = False,
 ) -> dict[str, Any]:
     """Release every component whose version is new; a finished release that runs again does nothing.
 
@@ -50,12 +50,12 @@ def release(
         builds = build_component.map(unmapped(scope), pending, unmapped(Path(work))).result()
         components = [each.component for each in pending]
 
-        scans = scan_archive.map(unmapped(scope), builds).result()
+        scans = [scan_archive(scope, built) for built in builds]
         require_passed(zip(components, scans, strict=True))
-        signs = sign_archive.map(unmapped(scope), builds).result()
+        signs = [sign_archive(scope, built) for built in builds]
         require_passed(zip(components, (each.outcome for each in signs), strict=True))
 
-        releases = publish_component.map(unmapped(scope), builds, signs).result()
+        releases = [publish_component(scope, built, signed) for built, signed in zip(builds, signs, strict=True)]
         tags = [tag_component(scope, each, entry) for each, entry in zip(pending, releases, strict=True)]
 
     stages = zip(builds, scans, signs, releases, tags, strict=True)

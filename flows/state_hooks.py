@@ -29,7 +29,7 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 Pre
     place = Place(given.get("config", FILE_NAME), given["environment"])
     reason = f"the deployment ended as {state.name}: {_first_line(state.message)}"
     event = _EVENTS.get(state.type.value, Event.FAILED)
-    ports = place.connect()
+    ports = place.connect_at_once()
     rollout = take_back_run(ports, str(flow_run.id), event, reason)
     if rollout is None:
         return
@@ -42,7 +42,7 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 Pre
             failed_run=str(flow_run.id),
             config=place.config,
         )
-    except Exception:
+    except Exception:  # noqa: BLE001 whatever Prefect raised, the rest is still to be done
         _log.exception("the rollback flow could not run; finishing without Prefect")
         if find_run(ports.ledger.read(), str(flow_run.id)):
             roll_back(ports, request_for_run(rollout, event, reason))

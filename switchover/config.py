@@ -59,13 +59,13 @@ class ReleaseConfig(_Section):
 class SmokeConfig(_Section):
     """One HTTP check of the idle colour, before any user reaches it."""
 
-    name: str
-    path: HttpPath
-    method: Literal["GET", "POST", "PUT", "DELETE", "HEAD"] = "GET"
-    body: str = ""
-    expect_status: int = Field(200, ge=100, le=599)
-    body_contains: str = ""
-    within_ms: int = Field(2000, ge=1, le=120_000)
+    name: str = Field(description="Shown when it fails.")
+    path: HttpPath = Field(description="Path and query that every replica is asked for.")
+    method: Literal["GET", "POST", "PUT", "DELETE", "HEAD"] = Field("GET", description="The request's method.")
+    body: str = Field("", description="The request's body.")
+    expect_status: int = Field(200, ge=100, le=599, description="Any other status fails the test.")
+    body_contains: str = Field("", description="What the answer must contain; empty: it is not looked at.")
+    within_ms: int = Field(2000, ge=1, le=120_000, description="An answer that takes longer fails the test.")
 
 
 class ServiceConfig(_Section):
@@ -80,13 +80,13 @@ class ServiceConfig(_Section):
         "Without it the service's own folder is the artifact.",
     )
     command: list[str] = Field(min_length=1, description="Started once per replica with PORT set; {python} is allowed.")
-    replicas: int = Field(2, ge=1, le=64)
-    health_path: HttpPath = "/healthz"
+    replicas: int = Field(2, ge=1, le=64, description="How many copies of a colour run.")
+    health_path: HttpPath = Field("/healthz", description="A replica is ready while this answers 200.")
     ready_seconds: Seconds = Field(30.0, description="How long a replica may take until its health path answers 200.")
     drain_seconds: Seconds = Field(5.0, description="How long a colour without traffic may finish what it has.")
     latency_budget_ms: int = Field(500, ge=1, description="An answer that takes longer counts as slow.")
-    memory_limit_mb: int | None = Field(None, ge=1)
-    environment: dict[VariableName, str] = Field(default_factory=dict)
+    memory_limit_mb: int | None = Field(None, ge=1, description="A replica that takes more is ended; absent: no limit.")
+    environment: dict[VariableName, str] = Field(default_factory=dict, description="Variables of every replica.")
     secret_variables: list[VariableName] = Field(
         default_factory=list, description="Handed through from the operator's environment, never written down."
     )
@@ -107,26 +107,57 @@ class ServiceConfig(_Section):
 class StepConfig(_Section):
     """One step of an own strategy."""
 
-    canary_percent: Percent
-    hold_seconds: Seconds
+    canary_percent: Percent = Field(description="The share of the new colour.")
+    hold_seconds: Seconds = Field(description="How long it is watched there.")
 
 
 class JudgeConfig(_Section):
     """What the judge guards; see docs/judge.md."""
 
-    alpha: Share = JudgeSettings().alpha
-    margin: float = Field(JudgeSettings().margin, ge=0, le=10)
-    max_error_rate: Share = JudgeSettings().max_error_rate
-    max_slow_rate: Share = JudgeSettings().max_slow_rate
-    pass_error_rate: Share = JudgeSettings().pass_error_rate
-    pass_slow_rate: Share = JudgeSettings().pass_slow_rate
-    min_requests: int = Field(JudgeSettings().min_requests, ge=1)
-    no_data_seconds: Seconds = JudgeSettings().no_data_seconds
-    warm_up_seconds: Seconds = JudgeSettings().warm_up_seconds
-    probe_failures: int = Field(JudgeSettings().probe_failures, ge=1)
-    log_errors_per_100_lines: float = Field(JudgeSettings().log_errors_per_100_lines, ge=0, le=100)
-    restarts: int = Field(JudgeSettings().restarts, ge=0)
-    restart_window_seconds: Seconds = JudgeSettings().restart_window_seconds
+    alpha: Share = Field(
+        JudgeSettings().alpha, description="The chance of a false alarm over a whole rollout, however often one looks."
+    )
+    margin: float = Field(
+        JudgeSettings().margin,
+        ge=0,
+        le=10,
+        description="How much worse than the live colour the new one may be, relatively.",
+    )
+    max_error_rate: Share = Field(
+        JudgeSettings().max_error_rate,
+        description="The objective: a higher share of failed requests is unhealthy, whatever live does.",
+    )
+    max_slow_rate: Share = Field(
+        JudgeSettings().max_slow_rate, description="The same for answers over the latency budget."
+    )
+    pass_error_rate: Share = Field(
+        JudgeSettings().pass_error_rate, description="Healthy is only what provably fails less often than this."
+    )
+    pass_slow_rate: Share = Field(
+        JudgeSettings().pass_slow_rate, description="Healthy is only what is provably slow less often than this."
+    )
+    min_requests: int = Field(
+        JudgeSettings().min_requests, ge=1, description="Fewer requests to the new colour are no data."
+    )
+    no_data_seconds: Seconds = Field(
+        JudgeSettings().no_data_seconds, description="How long no data is held before it counts as unhealthy."
+    )
+    warm_up_seconds: Seconds = Field(
+        JudgeSettings().warm_up_seconds, description="What the first seconds of the new colour show is not judged."
+    )
+    probe_failures: int = Field(
+        JudgeSettings().probe_failures, ge=1, description="So many failed health probes in a row are unhealthy."
+    )
+    log_errors_per_100_lines: float = Field(
+        JudgeSettings().log_errors_per_100_lines,
+        ge=0,
+        le=100,
+        description="More error lines in a hundred are unhealthy.",
+    )
+    restarts: int = Field(JudgeSettings().restarts, ge=0, description="More restarts within the window are unhealthy.")
+    restart_window_seconds: Seconds = Field(
+        JudgeSettings().restart_window_seconds, description="The window for `restarts`."
+    )
 
 
 class GatesConfig(_Section):
@@ -141,8 +172,10 @@ class PlacementConfig(_Section):
     """One service in one environment."""
 
     listen: str = Field("127.0.0.1:0", description="host:port of its traffic; port 0 chooses a free one, once.")
-    replicas: int | None = Field(None, ge=1, le=64)
-    environment: dict[VariableName, str] = Field(default_factory=dict)
+    replicas: int | None = Field(None, ge=1, le=64, description="Instead of the service's own number.")
+    environment: dict[VariableName, str] = Field(
+        default_factory=dict, description="Variables here, beside and above the service's own."
+    )
 
     @field_validator("listen")
     @classmethod
@@ -157,11 +190,13 @@ class PlacementConfig(_Section):
 class EnvironmentConfig(_Section):
     """Where releases come live."""
 
-    target: Literal["local"] = "local"
+    target: Literal["local"] = Field("local", description="Where colours live: processes of this machine.")
     state: str | None = Field(
         None, description="Folder of ledger, logs and slots; .switchover/<environment> if absent."
     )
-    strategy: Literal["instant", "canary-10", "canary-50", "canary-90"] | None = None
+    strategy: Literal["instant", "canary-10", "canary-50", "canary-90"] | None = Field(
+        None, description="How the traffic moves; canary-10 if neither this nor `steps` is given."
+    )
     steps: list[StepConfig] | None = Field(None, min_length=1, description="Own steps instead of a named strategy.")
     hold_seconds: Seconds = Field(60.0, description="How long each step of a named strategy is watched.")
     bake_seconds: Seconds = Field(300.0, description="How long the old colour stays warm after the last step.")
@@ -186,8 +221,10 @@ class EnvironmentConfig(_Section):
 class NotificationsConfig(_Section):
     """Who is told. The address is a secret and stands in an environment variable."""
 
-    webhook_variable: VariableName = "SWITCHOVER_WEBHOOK_URL"
-    on: tuple[Event, ...] = ("rolled back", "failed")
+    webhook_variable: VariableName = Field(
+        "SWITCHOVER_WEBHOOK_URL", description="The variable that holds the address of a Slack-compatible webhook."
+    )
+    on: tuple[Event, ...] = Field(("rolled back", "failed"), description="The outcomes that are told.")
 
 
 class Config(_Section):
@@ -205,7 +242,8 @@ class Config(_Section):
         for name, environment in self.environments.items():
             for service in environment.services:
                 if service not in self.services:
-                    msg = f"environments.{name}.services.{service}: no service of that name{_nearest(service, self.services)}"
+                    near = _nearest(service, self.services)
+                    msg = f"environments.{name}.services.{service}: no service of that name{near}"
                     raise ValueError(msg)
             for gate in environment.gates.after:
                 if gate not in self.environments or gate == name:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from blocks.environment_secrets import name_block, read_environ
 from switchover.adapters.connect import connect
-from switchover.config import Config, load_config
+from switchover.config import Config, NotificationsConfig, load_config
 from switchover.operations.environment import EnvironmentPorts
+
+_log = logging.getLogger("prefect.flow_runs.switchover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +29,25 @@ class Place:
         return load_config(Path(self.config))
 
     def connect(self) -> EnvironmentPorts:
-        """The environment's ports, with its daemon up."""
+        """The environment's ports, with its daemon up, and with the secrets that an operator filled in."""
+        config = self.load()
+        variable = (config.notifications or NotificationsConfig()).webhook_variable
+        return connect(config, self.environment, start=True, environ=_read_secrets(self.environment, variable))
+
+    def connect_at_once(self) -> EnvironmentPorts:
+        """As `connect`, with this process's own variables only: no call to Prefect stands in front."""
         return connect(self.load(), self.environment, start=True)
+
+
+@cache
+def _read_secrets(environment: str, webhook_variable: str) -> Mapping[str, str]:
+    """Read once in a process: a changed secret takes effect with the next run, which is a process of its own.
+
+    A server that does not answer must not hold a rollback up; a release that needs an absent secret is refused
+    when it is started.
+    """
+    try:
+        return read_environ(environment, webhook_variable)
+    except Exception as error:  # noqa: BLE001 whatever the server does, the work goes on
+        _log.warning("the block %s could not be read (%s)", name_block(environment), type(error).__name__)
+        return os.environ

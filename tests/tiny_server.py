@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -35,7 +35,7 @@ def grow(asked: Asked) -> tuple[int, str]:
     return 200, "grown"
 
 
-ANSWERS = {
+ANSWERS: dict[str, Callable[[Asked], tuple[int, str]]] = {
     "/": lambda _: (200, f"{os.environ['SWITCHOVER_COLOUR']} {os.environ['SWITCHOVER_VERSION']}"),
     "/health": lambda _: (503, "sick") if os.environ.get("SICK") else (200, "well"),
     "/fail": lambda _: (500, "failed"),
@@ -55,7 +55,8 @@ class Handler(BaseHTTPRequestHandler):
         if parts.path == "/headers":
             return self.answer(200, json.dumps({name.lower(): value for name, value in self.headers.items()}))
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        status, body = ANSWERS.get(parts.path, lambda _: (404, "no such path"))(asked)
+        found = ANSWERS.get(parts.path)
+        status, body = found(asked) if found else (404, "no such path")
         return self.answer(status, body)
 
     def answer(self, status: int, body: str) -> None:

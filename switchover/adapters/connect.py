@@ -35,9 +35,11 @@ class LocalEnvironment:
         self.target.ensure_running(self.listeners)
 
 
-def connect(config: Config, environment: str, *, start: bool) -> EnvironmentPorts:
+def connect(
+    config: Config, environment: str, *, start: bool, environ: Mapping[str, str] = os.environ
+) -> EnvironmentPorts:
     """The ports of an environment. With `start` its router and supervisor are up when this returns."""
-    local = open_local(config, environment)
+    local = open_local(config, environment, environ)
     if start:
         local.ensure_running()
     return local.ports

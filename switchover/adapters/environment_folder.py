@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from switchover.adapters.private_files import ensure_private_folder, locked, read_or_none, write_private
-from switchover.errors import TargetError
 
 MARK = "SWITCHOVER_ENVIRONMENT"
 """The environment variable that marks every process of an environment with `EnvironmentFolder.key`."""
@@ -59,6 +59,15 @@ class EnvironmentFolder:
         """The supervisor's configuration, one file per group of programs."""
         return self.state / "programs"
 
+    def make_run_folder(self) -> None:
+        """Make the place for the sockets. Raises `TargetError` when somebody else has made it before."""
+        ensure_private_folder(self.run.parent)
+        ensure_private_folder(self.run)
+
+    def remove_run_folder(self) -> None:
+        """Remove the sockets of processes that have ended."""
+        shutil.rmtree(self.run, ignore_errors=True)
+
     def slot(self, group: str) -> Path:
         """What belongs to one colour of one service."""
         return self.state / "slots" / group
@@ -73,9 +82,9 @@ class EnvironmentFolder:
 
 
 def open_environment_folder(state: Path, environ: Mapping[str, str] = os.environ) -> EnvironmentFolder:
-    """Make or find the folders of the environment that keeps its state in `state`.
+    """Make or find the environment that keeps its state in `state`.
 
-    Raises `TargetError` when one of them is not private to this user.
+    Raises `TargetError` when that folder is not private to this user.
     """
     state = state.absolute()
     ensure_private_folder(state)
@@ -89,14 +98,10 @@ def open_environment_folder(state: Path, environ: Mapping[str, str] = os.environ
 
 def _run_folder(state: Path, key: str, environ: Mapping[str, str]) -> Path:
     noted = read_or_none(state / "run-folder")
-    if noted is not None:
-        try:
-            return ensure_private_folder(Path(noted.strip()))
-        except TargetError:
-            # After a reboot the place may be gone for good (another user session): choose again.
-            if Path(noted.strip()).exists():
-                raise
-    place = environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    run = ensure_private_folder(ensure_private_folder(Path(place) / f"sw-{os.getuid()}") / key)
+    if noted is not None and Path(noted.strip()).parent.parent.is_dir():
+        return Path(noted.strip())
+    # Nothing noted, or its place is gone for good: a session's runtime folder ends with the session.
+    place = Path(environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    run = (place if place.is_dir() else Path(tempfile.gettempdir())) / f"sw-{os.getuid()}" / key
     write_private(state / "run-folder", f"{run}\n")
     return run

@@ -76,6 +76,10 @@ class EnvoyAdmin:
         ]
         return frozenset(_address(host) for host in hosts if _is_healthy(host["health_status"]))
 
+    def read_worker_connections(self, listener: str) -> dict[str, int]:
+        """How many connections each worker thread has taken from a listener, by the counter's name."""
+        return self.read_numbers(rf"^listener\.{re.escape(listener)}\.worker_\d+\.downstream_cx_total$")
+
     def read_numbers(self, pattern: str) -> dict[str, int]:
         """Counters and gauges whose name matches the regular expression `pattern`."""
         lines = self._get(f"/stats?filter={quote(pattern)}").splitlines()

@@ -61,6 +61,11 @@ def public_listener_name(service: str) -> str:
     return f"public-{service}"
 
 
+def probe_listener_name(service: str) -> str:
+    """The name of the listener for probes."""
+    return f"probe-{service}"
+
+
 def render_bootstrap(folder: str, admin_socket: str, key: str) -> Json:
     """The fixed part: everything else is read from files in `folder`, which Envoy watches."""
     return {
@@ -92,7 +97,7 @@ def render_listeners(service: RoutedService, folder: str, probe_socket: str) -> 
         | {"early_header_mutation_extensions": [_removal(SAMPLE_HEADER)], "access_log": _counters(service)},
     )
     probe = _listener(
-        f"probe-{service.name}",
+        probe_listener_name(service.name),
         {"pipe": {"path": probe_socket, "mode": 0o600}},
         _connection_manager(service.name, folder),
     )
@@ -184,6 +189,7 @@ def _listener(name: str, address: Json, connection_manager: Json) -> Json:
     return {
         "@type": _TYPE + "envoy.config.listener.v3.Listener",
         "name": name,
+        "stat_prefix": name,
         "address": address,
         # Without this a second program of the same user could bind the same port and take half of the requests.
         "enable_reuse_port": False,
@@ -274,7 +280,8 @@ def _without_limits() -> Json:
 
 def _health_check(path: str) -> Json:
     return {
-        "timeout": "1s",
+        # Generous, so that a busy machine does not make Envoy give up on replicas that only answer late.
+        "timeout": "2s",
         "interval": "1s",
         "no_traffic_interval": "0.25s",
         "no_traffic_healthy_interval": "1s",

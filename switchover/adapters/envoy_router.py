@@ -14,6 +14,7 @@ from switchover.adapters.envoy_config import (
     Json,
     boundary_samples,
     cluster_name,
+    probe_listener_name,
     read_weights,
     render_route,
 )
@@ -28,6 +29,7 @@ _ACCEPT_SECONDS = 5.0
 _CONFIRM_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _LOG_TAIL_BYTES = 4096
+_MOST_CONNECTIONS = 4 * WORKERS
 
 
 class EnvoyRouter:
@@ -159,25 +161,34 @@ class EnvoyRouter:
         return found or "no reason in envoy.log"
 
     def _deviations(self, service: str, route: Route) -> list[str]:
-        path = str(self._folder.probe_socket(service))
-        routed = self._files.read_service(service)
-        found = []
+        found: list[str] = []
+        before = self._admin.read_worker_connections(probe_listener_name(service))
         with ExitStack() as stack:
-            # Envoy hands connections that are open at the same time to different workers, evenly.
-            connections = [UnixHTTPConnection(path, _PROBE_SECONDS) for _ in range(WORKERS)]
-            for connection in connections:
+            # Envoy gives connections that are open at the same time to different workers; its counters tell
+            # whether each worker has had one.
+            for _ in range(_MOST_CONNECTIONS):
+                connection = UnixHTTPConnection(str(self._folder.probe_socket(service)), _PROBE_SECONDS)
                 stack.callback(connection.close)
-            try:
-                for connection in connections:
-                    connection.connect()
-                for connection in connections:
-                    for point, colour in boundary_samples(route):
-                        shown = _ask(connection, routed.health_path(colour), point)
-                        if shown != colour:
-                            found.append(f"point {point} of 100 goes to {shown or 'neither colour'}, not to {colour}")
-            except (OSError, http.client.HTTPException) as error:
-                found.append(f"a probe through Envoy failed: {error}")
-        return found
+                try:
+                    found += self._ask_all(connection, service, route)
+                except (OSError, http.client.HTTPException) as error:
+                    return [f"a probe through Envoy failed: {error}"]
+                after = self._admin.read_worker_connections(probe_listener_name(service))
+                if sum(count > before.get(worker, 0) for worker, count in after.items()) == WORKERS:
+                    return found
+        return [*found, "a worker of Envoy took no probe"]
+
+    def _ask_all(self, connection: UnixHTTPConnection, service: str, route: Route) -> list[str]:
+        routed = self._files.read_service(service)
+        answers = [
+            (point, colour, _ask(connection, routed.health_path(colour), point))
+            for point, colour in boundary_samples(route)
+        ]
+        return [
+            f"point {point} of 100 goes to {shown or 'neither colour'}, not to {colour}"
+            for point, colour, shown in answers
+            if shown != colour
+        ]
 
 
 def _ask(connection: UnixHTTPConnection, path: str, point: int) -> str | None:

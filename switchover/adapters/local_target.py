@@ -70,9 +70,12 @@ class LocalTarget:
 
         What should run in the slots is started again if the supervisor was gone (after a reboot, say); leftovers
         of a supervisor that was killed are ended first. Raises `InputError` for a taken port (the environment
-        stays as it was), `MissingProgramError` without Envoy, `TargetError` when something does not start.
+        stays as it was), `MissingProgramError` without Envoy or supervisord, `TargetError` when something does not
+        start.
         """
         with self._folder.lock_start():
+            program = find_envoy()
+            self._daemon.require_installed()
             before = self._files.read_services()
             running = self._daemon.is_running()
             if not running:
@@ -80,7 +83,6 @@ class LocalTarget:
             services = {one.service: _place(one, before.get(one.service)) for one in listeners}
             for service in (before | services).values():
                 self._require_port(service, held=running and _same_place(service, before.get(service.name)))
-            program = find_envoy()
             with self._folder.lock():
                 current = self._files.read_services()
                 placed = {

@@ -8,6 +8,7 @@ import sys
 import xmlrpc.client
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from switchover.adapters.processes import end_processes, find_marked
 from switchover.adapters.supervisor_config import Program, render_daemon, render_group
 from switchover.adapters.unix_http import UnixHTTPConnection
 from switchover.adapters.waiting import wait_until
-from switchover.errors import TargetError
+from switchover.errors import MissingProgramError, TargetError
 
 _CALL_SECONDS = 10.0
 _START_SECONDS = 20.0
@@ -68,10 +69,21 @@ class SupervisorDaemon:
             return False
         return True
 
+    def require_installed(self) -> None:
+        """Raise `MissingProgramError` unless supervisord can be started."""
+        if find_spec("supervisor") is None:
+            raise MissingProgramError(
+                "supervisord is not installed",
+                expected="the Python package supervisor (4.3 or newer)",
+                found=f"none for {sys.executable}",
+                next_step="pip install 'switchover[local]'",
+            )
+
     def start(self) -> None:
         """Start the daemon with its first group; it outlives this process. Raises `TargetError`."""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         open_files = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+        self._folder.make_run_folder()
         configuration = self._folder.state / "supervisord.conf"
         text = render_daemon(self._folder.supervisor_socket, self._folder.state, self._folder.run, open_files)
         write_private(configuration, text)
@@ -99,6 +111,7 @@ class SupervisorDaemon:
         else:
             wait_until(lambda: not find_marked(self._folder.key), _SHUT_DOWN_SECONDS, 0.05)
         end_processes(find_marked(self._folder.key))
+        self._folder.remove_run_folder()
 
     def write_group(self, name: str, programs: tuple[Program, ...], *, first: bool = False) -> bool:
         """Write a group's configuration; return whether it changed."""

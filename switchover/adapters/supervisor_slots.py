@@ -25,7 +25,7 @@ from switchover.ports import ArtifactStore, Fence
 
 _HOST = "127.0.0.1"
 _ACCEPT_SECONDS = 5.0
-_HEALTH_SECONDS = 0.5
+_HEALTH_SECONDS = 1.0
 _RUNNER = Path(replica_runner.__file__)
 
 

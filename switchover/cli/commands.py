@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
     "watch": Command("switchover.cli.watch", "watch", "End rollouts whose deployer has died; runs for ever."),
     "doctor": Command("switchover.cli.doctor", "doctor", "Show which programs are here and what each is for."),
     "schema": Command("switchover.cli.schema", "schema", "Print the JSON Schema of switchover.toml."),
-    "demo": Command("switchover.demo.run", "main", "Run the whole main job on this machine."),
+    "demo": Command("switchover.demo.run", "demo", "Run the whole main job on this machine."),
 }
 
 

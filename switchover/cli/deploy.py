@@ -21,6 +21,11 @@ from switchover.operations.deployment import AS_CONFIGURED, plan_deploy
 from switchover.operations.environment import EnvironmentPorts
 
 _HEALTH_SECONDS = 2.0
+# What the flow logs goes to the server, tracebacks too; here the ledger is followed instead.
+_QUIET_PREFECT = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
 _PREFECT_PACKAGES = ("prefect", "httpx", "httpcore", "anyio")
 
 
@@ -105,8 +110,8 @@ def _require_prefect() -> None:
 
 
 def _run_flow(file: Path, ports: EnvironmentPorts, plan: DeployPlan, strategy: str) -> None:
-    # What the flow logs goes to the server; here the ledger is followed instead.
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    for name, value in _QUIET_PREFECT.items():
+        os.environ.setdefault(name, value)
     # Prefect takes seconds to import, and every other command, a rollback above all, does without it.
     from flows.deploy import deploy as flow  # noqa: PLC0415
 
@@ -140,7 +145,8 @@ def _after_interruption(ports: EnvironmentPorts, service: str) -> str:
     record = ports.ledger.read()
     known = record.services.get(service)
     if known is None or known.rollout is None:
-        return f"no rollout of {service} is in flight any more; `switchover history` says how it ended"
+        last = next((f": {each.to_version} {each.outcome}" for each in ports.ledger.read_history(service, 1)), "")
+        return f"no rollout of {service} is in flight any more{last}"
     rollout, lease = known.rollout, record.lease
     remaining = max(0.0, lease.expires_at - ports.clock.now()) if lease else 0.0
     way = "finished" if rollout.phase is Phase.FINALIZING else f"taken back to {rollout.old_version or 'nothing'}"

@@ -18,6 +18,9 @@ from switchover.errors import SwitchoverError
 INTERRUPTED = 130
 NOBODY_READS = 141
 
+_NAME = "switchover"
+_COMPLETION_VARIABLE = "_SWITCHOVER_COMPLETE"
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="switchover")
@@ -48,7 +51,9 @@ def run(arguments: Sequence[str], connect: Callable[..., object] | None = None) 
 
 def _guard(arguments: list[str], connect: Callable[..., object] | None, *, as_json: bool) -> int:
     try:
-        answer = switchover.main(arguments, prog_name="switchover", standalone_mode=False, obj=connect)
+        _invoke(arguments, connect)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
     except SwitchoverError as error:
         return show_problem(error, as_json=as_json)
     except click.ClickException as error:
@@ -60,8 +65,15 @@ def _guard(arguments: list[str], connect: Callable[..., object] | None, *, as_js
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a line instead of a traceback
         return show_defect(error, as_json=as_json)
-    # click hands back the status of `ctx.exit(n)`, and what a command returned otherwise: nothing.
-    return answer if isinstance(answer, int) else 0
+    return 0
+
+
+def _invoke(arguments: list[str], connect: Callable[..., object] | None) -> None:
+    """Run the command. click's own `main` would turn interruptions and broken pipes into its kind of failure."""
+    if _COMPLETION_VARIABLE in os.environ:
+        switchover.main(prog_name=_NAME)
+    with switchover.make_context(_NAME, arguments or ["--help"], obj=connect) as context:
+        switchover.invoke(context)
 
 
 if __name__ == "__main__":

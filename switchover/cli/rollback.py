@@ -15,7 +15,7 @@ import click
 
 from switchover.adapters.prefect_api import find_prefect_api
 from switchover.cli.options import choose_environment, common_options, environment_option, open_ports, read_config
-from switchover.cli.output import as_plain, emit, is_terminal
+from switchover.cli.output import emit, is_terminal
 from switchover.decide.rollback import RollbackPlan, Way
 from switchover.model import HistoryEntry
 from switchover.operations.rollback import RollbackRequest, read_plan, roll_back
@@ -108,6 +108,13 @@ def _tell_prefect(environment: str, plan: RollbackPlan, entry: HistoryEntry | No
             "prefect.resource.id": f"switchover.{environment}.{plan.service}",
             "prefect.resource.name": f"{plan.service} in {environment}",
         },
-        "payload": {"environment": environment, "plan": as_plain(plan), "entry": as_plain(entry)},
+        "payload": {
+            "environment": environment,
+            "service": plan.service,
+            "version": plan.serve_version,
+            "way": plan.way,
+            "reason": plan.reason,
+            "outcome": entry.outcome if entry else None,
+        },
     }
     return api.report(event, _REPORT_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from switchover.cli.output import emit
 from switchover.config import Config
 from switchover.errors import SwitchoverError
 from switchover.model import HistoryEntry
+from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import is_abandoned
 from switchover.operations.recovery import recover_abandoned
 
@@ -36,7 +38,7 @@ def watch(environment: str | None, config_path: Path | None, *, as_json: bool) -
     while not ended.is_set():
         trouble = ""
         try:
-            for entry in look(config, name):
+            for entry in look(config, name, open_ports):
                 emit({"recovered": entry}, _describe(name, entry), as_json=as_json)
         # The watchdog outlives whatever one look meets: a full disk, a router that restarts, a defect.
         except Exception as error:  # noqa: BLE001
@@ -47,12 +49,12 @@ def watch(environment: str | None, config_path: Path | None, *, as_json: bool) -
         ended.wait(_LOOK_SECONDS)
 
 
-def look(config: Config, environment: str) -> tuple[HistoryEntry, ...]:
+def look(config: Config, environment: str, connect: Callable[..., EnvironmentPorts]) -> tuple[HistoryEntry, ...]:
     """Look once, and end what is abandoned. The target is brought up only when there is something to end."""
-    ports = open_ports(config, environment, start=False)
+    ports = connect(config, environment, start=False)
     if not is_abandoned(ports.ledger.read(), ports.clock.now()):
         return ()
-    return recover_abandoned(open_ports(config, environment, start=True), HOLDER)
+    return recover_abandoned(connect(config, environment, start=True), HOLDER)
 
 
 def _describe(environment: str, entry: HistoryEntry) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from switchover.decide.packages import Kind, Package
+from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped
 from switchover.decide.ranges import parse_version
-from switchover.decide.versions import PlanSettings, expand_names, is_skipped
 from switchover.errors import InputError
 
 MANY_TAG_FORMAT = "{name}@{version}"
@@ -89,7 +89,7 @@ def choose_components(
 
     Raises `InputError` for a service whose manifest has no version.
     """
-    ignored = expand_names(settings.ignore, packages, "ignore")
+    ignored = frozenset(expand_names(settings.ignore, packages, "ignore"))
     by_folder = {package.folder: package for package in packages}
     chosen: list[Component] = []
     for service in sorted(services, key=lambda each: each.name):

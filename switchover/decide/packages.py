@@ -78,7 +78,7 @@ def find_dependents(packages: tuple[Package, ...]) -> dict[str, tuple[str, ...]]
     dependents: dict[str, list[str]] = {package.name: [] for package in packages}
     for package in packages:
         # Sections come in order and the last one that names a dependency decides about the edge.
-        last = {dependency.name: dependency for dependency in package.dependencies}
+        last = {each.name: each for each in package.dependencies if not _is_local_link(each)}
         for dependency in last.values():
             target = by_name.get(dependency.name)
             if target is not None and target.name != package.name and _is_edge(dependency, target):
@@ -107,6 +107,10 @@ def find_owner(packages: tuple[Package, ...], path: str) -> Package | None:
     return max(owners, key=lambda package: len(package.folder), default=None)
 
 
+def _is_local_link(dependency: Dependency) -> bool:
+    return dependency.section is Section.DEV and dependency.range.startswith(("link:", "file:"))
+
+
 def _is_edge(dependency: Dependency, target: Package) -> bool:
     text = dependency.range
     if text.startswith(WORKSPACE):
@@ -114,6 +118,4 @@ def _is_edge(dependency: Dependency, target: Package) -> bool:
         if plain in {"*", "^", "~"} or plain == target.folder:
             return True
         text = plain
-    if dependency.section is Section.DEV and text.startswith(("link:", "file:")):
-        return False
     return bool(target.version) and satisfies(target.version, text)

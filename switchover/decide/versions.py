@@ -8,13 +8,13 @@ counts. Where both speak, the higher bump wins.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from switchover.decide.bumps import Bump, choose_highest
 from switchover.decide.changesets import Changeset
 from switchover.decide.commits import ConventionalCommit, judge_commit, parse_commit
 from switchover.decide.packages import Package, find_bundled, find_owner
+from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped, refuse_overlap
 from switchover.decide.propagation import Draft, propagate
 from switchover.decide.ranges import next_version, parse_version
 from switchover.errors import InputError
@@ -38,21 +38,6 @@ class PackageHistory:
 
     tagged_version: str = ""
     commits: tuple[Commit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PlanSettings:
-    """What changes the plan. Groups and `ignore` hold package names or globs.
-
-    `private_packages`: version private packages too. `deployed` names packages that are deployed: they are
-    always versioned, and rebuilt with a patch whenever anything of the repository inside them changes.
-    """
-
-    private_packages: bool = False
-    deployed: frozenset[str] = frozenset()
-    ignore: tuple[str, ...] = ()
-    fixed: tuple[tuple[str, ...], ...] = ()
-    linked: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +105,7 @@ def plan_versions(
     settings: PlanSettings,
 ) -> VersionPlan:
     """Plan the next versions. Raises `InputError` for what contradicts itself or the workspace."""
-    ignored = expand_names(settings.ignore, packages, "ignore")
+    ignored = frozenset(expand_names(settings.ignore, packages, "ignore"))
     skipped = frozenset(package.name for package in packages if is_skipped(package, ignored, settings))
     active = _choose_active(changesets, packages, skipped)
     intents = {
@@ -133,10 +118,10 @@ def plan_versions(
     based = tuple(_rebase(package, intents.get(package.name)) for package in packages)
     drafts = _flatten(active, {name: intent.entries for name, intent in intents.items()}, based)
     groups = tuple(
-        tuple(tuple(sorted(expand_names(group, packages, kind))) for group in groups)
+        tuple(expand_names(group, packages, kind) for group in groups)
         for kind, groups in (("fixed", settings.fixed), ("linked", settings.linked))
     )
-    _refuse_overlap(groups[0] + groups[1])
+    refuse_overlap(groups[0] + groups[1])
     finished = propagate(based, drafts, skipped, settings.deployed, fixed=groups[0], linked=groups[1])
     return VersionPlan(
         changesets=changesets,
@@ -144,49 +129,6 @@ def plan_versions(
         unreleased=tuple(name for name, intent in intents.items() if intent.unreleased),
         notices=tuple(notice for intent in intents.values() for notice in intent.notices),
     )
-
-
-def is_skipped(package: Package, ignored: frozenset[str], settings: PlanSettings) -> bool:
-    """Whether a package is never versioned: ignored, without a version, or private and not asked for."""
-    if package.name in ignored or not package.version:
-        return True
-    return package.private and not settings.private_packages and package.name not in settings.deployed
-
-
-def expand_names(patterns: tuple[str, ...], packages: tuple[Package, ...], setting: str) -> frozenset[str]:
-    """Package names of names and globs (`*` stays within a scope). Each pattern has to match something."""
-    found: set[str] = set()
-    for pattern in patterns:
-        expression = re.compile(
-            "".join({"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part)) for part in _split(pattern))
-        )
-        names = {package.name for package in packages if expression.fullmatch(package.name)}
-        if not names:
-            raise InputError(
-                f"the setting '{setting}' of .changeset/config.json cannot be followed",
-                expected="names or globs of packages in the workspace",
-                found=f"{pattern!r}, which matches none",
-                next_step="correct the name there",
-            )
-        found |= names
-    return frozenset(found)
-
-
-def _split(pattern: str) -> list[str]:
-    return [part for part in re.split(r"(\*\*|\*|\?)", pattern) if part]
-
-
-def _refuse_overlap(groups: tuple[tuple[str, ...], ...]) -> None:
-    seen: set[str] = set()
-    for name in (name for group in groups for name in group):
-        if name in seen:
-            raise InputError(
-                "the groups of .changeset/config.json cannot be followed",
-                expected="every package in at most one fixed or linked group",
-                found=f"{name!r} in two",
-                next_step="take it out of one of them",
-            )
-        seen.add(name)
 
 
 def _choose_active(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from switchover.decide.changesets import Changeset
 from switchover.decide.components import Component, Service, choose_components, choose_last_tag, choose_tag_format
 from switchover.decide.packages import Package
+from switchover.decide.plan_settings import PlanSettings
 from switchover.decide.versions import (
     PLACEHOLDER,
     Commit,
     PackageHistory,
-    PlanSettings,
     VersionPlan,
     plan_versions,
 )

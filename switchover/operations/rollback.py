@@ -29,15 +29,7 @@ from switchover.operations.closing import close_rollout
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, release, take_over
 from switchover.operations.retreat import retreat
-from switchover.operations.rollout import (
-    await_ready,
-    begin,
-    begin_bake,
-    commit,
-    finalize,
-    shift,
-    start_slot,
-)
+from switchover.operations.roll_out import roll_out
 from switchover.operations.route import retire
 
 LEASE_SECONDS = 15.0
@@ -101,11 +93,9 @@ def end_rollout(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest,
 
 def redeploy(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
     """Start an earlier release beside the live one, by digest from the ledger, and switch when it is ready."""
-    rollout = begin(ports, claim, _redeployment(ports, request, plan), rollout_id=request.rollout_id, flow_run_id=None)
+    redeployment = _redeployment(ports, request, plan)
     try:
-        rollout = await_ready(ports, claim, start_slot(ports, claim, rollout))
-        rollout = begin_bake(ports, claim, shift(ports, claim, rollout, 100))
-        return finalize(ports, claim, commit(ports, claim, rollout), kind=ROLLBACK)
+        return roll_out(ports, claim, redeployment, rollout_id=request.rollout_id, kind=ROLLBACK)
     except SwitchoverError:
         undo = replace(request, version=None, event=Event.FAILED)
         claim, way_back = restore_traffic(ports, undo)

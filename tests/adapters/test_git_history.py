@@ -127,9 +127,8 @@ def test_a_release_goes_on_from_the_commit_that_it_began_with(repository: Reposi
 
 
 def test_a_second_release_at_the_same_time_is_refused(repository: Repository) -> None:
-    with GitHistory(repository.root).alone():
-        with pytest.raises(BusyError), GitHistory(repository.root).alone():
-            pass
+    with GitHistory(repository.root).alone(), pytest.raises(BusyError), GitHistory(repository.root).alone():
+        pass
     with GitHistory(repository.root).alone():
         pass
 

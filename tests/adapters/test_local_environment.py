@@ -39,6 +39,7 @@ def test_nothing_runs_after_the_end_and_everything_comes_back_as_it_was(local: L
     local.target.stop_environment()
     local.target.stop_environment()
     assert local.target.environment_processes() == ()
+    assert not Path((local.state / "run-folder").read_text().strip()).exists()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
     assert local.target.router.read_route("shop") is None
     assert local.target.slots.read_status("shop", Colour.BLUE).ready_replicas == 0

@@ -25,6 +25,7 @@ from tests.fakes import FakeFence, InMemoryArtifactStore
 from tests.local_target_fixtures import LocalCase, ask, local_environment, make_workload
 
 _NUMBERS = count()
+LEAST_BATCHES, MOST_BATCHES = 10, 100
 SECRET = "s3cr3t-%-value"  # noqa: S105 - looked for in files, opens nothing
 
 
@@ -57,8 +58,16 @@ def test_switching_to_and_fro_under_load_loses_no_request(local: LocalCase, shop
     router, slots = local.target.router, local.target.slots
     local.start(shop, Colour.BLUE, "1.0.0", replicas=2)
     router.set_route(shop, Route(100, 0), epoch=1)
-    seen: Counter[str] = Counter()
-    load = [threading.Thread(target=lambda: seen.update(local.send(shop, 1000))) for _ in range(2)]
+    batches: list[Counter[str]] = []
+    switched = threading.Event()
+
+    def send() -> None:
+        for batch in range(MOST_BATCHES):
+            if switched.is_set() and batch >= LEAST_BATCHES:
+                return
+            batches.append(local.send(shop, 100))
+
+    load = [threading.Thread(target=send) for _ in range(2)]
     for thread in load:
         thread.start()
     local.start(shop, Colour.GREEN, "1.1.0", health_path="/", replicas=2, latency_budget_ms=900)
@@ -66,9 +75,12 @@ def test_switching_to_and_fro_under_load_loses_no_request(local: LocalCase, shop
         router.set_route(shop, Route(100 - green, green), epoch=1)
         router.confirm_route(shop, Route(100 - green, green))
     slots.stop(shop, Colour.GREEN, epoch=1)
+    switched.set()
     for thread in load:
         thread.join()
-    assert sum(seen.values()) == 2000
+    seen = sum(batches, Counter[str]())
+    total = seen.total()
+    assert total >= 2 * LEAST_BATCHES * 100
     assert seen["green 200"] > 0
     assert {name for name in seen if not name.endswith(" 200")} == set()
 
@@ -76,8 +88,46 @@ def test_switching_to_and_fro_under_load_loses_no_request(local: LocalCase, shop
         tallies = local.target.signals.read_tallies(shop)
         return tallies[Colour.BLUE] + tallies[Colour.GREEN]
 
-    wait_until(lambda: count_all().requests == 2000, 2.0)
-    assert count_all() == Tally(requests=2000, errors=0, slow=count_all().slow)
+    wait_until(lambda: count_all().requests == total, 2.0)
+    assert count_all() == Tally(requests=total, errors=0, slow=count_all().slow)
+
+
+def test_a_request_in_flight_is_seen_and_finished_before_its_replica_ends(local: LocalCase, shop: str) -> None:
+    router, slots = local.target.router, local.target.slots
+    local.start(shop, Colour.BLUE)
+    local.start(shop, Colour.GREEN, drain_seconds=10.0)
+    router.set_route(shop, Route(0, 100), epoch=1)
+    seen: Counter[str] = Counter()
+    user = threading.Thread(target=lambda: seen.update(local.send(shop, 1, "/slow?seconds=0.6")))
+    user.start()
+    assert wait_until(lambda: router.read_active_requests(shop, Colour.GREEN) == 1, 5.0)
+    router.set_route(shop, Route(100, 0), epoch=1)
+    slots.stop(shop, Colour.GREEN, epoch=1)
+    user.join()
+    assert seen == {"green 200": 1}
+    assert router.read_active_requests(shop, Colour.GREEN) == 0
+
+
+def test_what_a_killed_stop_has_left_is_removed_by_the_next_start(local: LocalCase, shop: str) -> None:
+    local.start(shop, Colour.GREEN, "1.0.0", replicas=2)
+    (local.state / "slots" / f"{shop}-green" / "slot.json").unlink()
+    local.start(shop, Colour.GREEN, "1.1.0")
+    answers = {ask(address, "/").text for address in local.target.slots.read_status(shop, Colour.GREEN).addresses}  # type: ignore[attr-defined]
+    assert answers == {"green 1.1.0"}
+    local.target.slots.stop(shop, Colour.GREEN, epoch=1)
+
+
+def test_a_user_who_gives_up_after_the_budget_counts_as_slow(local: LocalCase, shop: str) -> None:
+    local.start(shop, Colour.BLUE, latency_budget_ms=100)
+    local.target.router.set_route(shop, Route(100, 0), epoch=1)
+    host, _, port = local.target.read_address(shop).rpartition(":")
+    with socket.create_connection((host, int(port))) as user:
+        user.sendall(b"GET /slow?seconds=1 HTTP/1.1\r\nhost: shop\r\n\r\n")
+        user.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            user.recv(1)
+    expected = Tally(requests=1, errors=0, slow=1)
+    assert wait_until(lambda: local.target.signals.read_tallies(shop)[Colour.BLUE] == expected, 5.0)
 
 
 def test_a_route_that_envoy_refuses_is_an_error_with_its_words_and_changes_nothing(local: LocalCase, shop: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import switchover
 from switchover.adapters.artifact_folder import unpack_artifact
 from switchover.adapters.environment_folder import open_environment_folder
 from switchover.adapters.envoy_config import boundary_samples, read_weights, render_route
@@ -24,6 +27,25 @@ from switchover.model import Colour, Route
 from tests.fakes import InMemoryArtifactStore
 
 PERCENT = st.integers(0, 100)
+
+
+FIND = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from switchover.adapters.envoy_program import find_envoy
+from switchover.errors import MissingProgramError
+try:
+    find_envoy()
+except MissingProgramError as error:
+    sys.exit(error.problem.failed)
+"""
+
+
+def test_without_envoy_the_error_says_so() -> None:
+    # Without site-packages and PATH an interpreter finds no Envoy on any machine.
+    command = [sys.executable, "-I", "-S", "-c", FIND, str(Path(switchover.__file__).parent.parent)]
+    found = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (1, "Envoy is not installed\n")
 
 
 @given(PERCENT)
@@ -175,3 +197,19 @@ def test_the_sockets_are_short_however_deep_the_state_is(tmp_path: Path) -> None
     assert len(str(folder.supervisor_socket)) - len(str(run)) < 40
     again = open_environment_folder(deep, {"XDG_RUNTIME_DIR": str(tmp_path)})
     assert again == folder
+
+
+def test_another_place_is_chosen_when_the_runtime_folder_is_gone(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    assert open_environment_folder(tmp_path / "state", {"XDG_RUNTIME_DIR": str(first)}).run.is_relative_to(first)
+    first.rmdir()
+    assert open_environment_folder(tmp_path / "state", {"XDG_RUNTIME_DIR": str(second)}).run.is_relative_to(second)
+
+
+def test_a_place_for_sockets_that_others_have_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / f"sw-{os.getuid()}").mkdir(mode=0o755)
+    (tmp_path / f"sw-{os.getuid()}").chmod(0o777)
+    with pytest.raises(TargetError, match="is not private"):
+        open_environment_folder(tmp_path / "state", {"XDG_RUNTIME_DIR": str(tmp_path)}).make_run_folder()

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from switchover.adapters import replica_runner
 from switchover.adapters.waiting import wait_until
@@ -83,6 +84,15 @@ def test_processes_that_the_command_left_behind_are_ended(tmp_path: Path) -> Non
         return False
 
     assert wait_until(lambda: not left(), 5.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_a_command_ends_with_its_killed_runner(tmp_path: Path) -> None:
+    with run(tmp_path, "import os, time; print(os.getpid(), flush=True); time.sleep(600)") as runner:
+        assert runner.stdout is not None
+        child = int(runner.stdout.readline())
+        runner.kill()
+    assert wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie", 5.0)
 
 
 def test_only_named_variables_reach_the_command(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def test_npm_workspaces_are_read_through_their_globs(tmp_path: Path) -> None:
 def test_pnpm_and_uv_workspaces_are_read_too(tmp_path: Path, name: str, content: str) -> None:
     members = {
         "packages/a/package.json": {"name": "a", "version": "1.0.0"},
-        "packages/p/pyproject.toml": '[project]\nname = "p"\nversion = "2.0.0"\ndependencies = ["q>=1.2,<2; python_version>\'3\'"]\n',
+        "packages/p/pyproject.toml": '[project]\nname = "p"\nversion = "2.0.0"\n'
+        """dependencies = ["q>=1.2,<2; python_version>'3'"]\n""",
     }
     packages = write(tmp_path, {name: content, **members}).read(()).packages
     assert [(each.name, each.kind, each.version) for each in packages] == [
@@ -58,7 +59,7 @@ def test_pnpm_and_uv_workspaces_are_read_too(tmp_path: Path, name: str, content:
 
 
 def test_a_repository_that_is_one_project_has_one_package_at_its_root(tmp_path: Path) -> None:
-    text = '[project]\nname = "solo"\nversion = "0.1.0"\ndependencies = []\n[project.optional-dependencies]\nall = ["solo[x]"]\n'
+    text = '[project]\nname = "solo"\nversion = "0.1.0"\n[project.optional-dependencies]\nall = ["solo[x]"]\n'
     package = write(tmp_path, {"pyproject.toml": text}).read(()).packages[0]
     assert (package.name, package.folder, package.manifest) == ("solo", "", "pyproject.toml")
     assert package.dependencies == ()

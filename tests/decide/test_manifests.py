@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from switchover.decide.manifests import edit_json, edit_pyproject_version, edit_requirement
 from switchover.errors import InputError
 
-MANIFEST = '{\r\n\t"name" : "a",\r\n\t"nested": {"version": "9"}, "list":[1, {"version":"8"}, "\\"x"],\r\n\t"version":"1.0.0"}'
+MANIFEST = (
+    '{\r\n\t"name" : "a",\r\n\t"nested": {"version": "9"}, "list":[1, {"version":"8"}, "\\"x"],\r\n\t"version":"1.0.0"}'
+)
 PYPROJECT = """\
 [tool.x]
 version = "9"
@@ -46,7 +48,10 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON, max_size=5), st.text(), st.sampled_from([None, 2, "\t"]), st.booleans())
 def test_whatever_else_a_manifest_holds_stays(
-    other: dict[str, object], version: str, indent: int | str | None, ascii_only: bool  # noqa: FBT001 - an example
+    other: dict[str, object],
+    version: str,
+    indent: int | str | None,
+    ascii_only: bool,  # noqa: FBT001 - an example
 ) -> None:
     document = {**other, "version": "1.0.0"}
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
@@ -57,7 +62,9 @@ def test_only_the_version_of_the_project_table_changes() -> None:
     assert edit_pyproject_version(PYPROJECT, "1.1.0", file="f") == PYPROJECT.replace("'1.0.0'", "'1.1.0'")
 
 
-@pytest.mark.parametrize("text", ["", "[project]\nname = 'a'\n", "[tool]\nversion = '1'\n", "[project]\ndynamic=['version']"])
+@pytest.mark.parametrize(
+    "text", ["", "[project]\nname = 'a'\n", "[tool]\nversion = '1'\n", "[project]\ndynamic=['version']"]
+)
 def test_a_project_without_a_plain_version_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="cannot be edited"):
         edit_pyproject_version(text, "1.1.0", file="f")

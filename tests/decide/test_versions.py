@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,13 +10,14 @@ from hypothesis import strategies as st
 from switchover.decide.bumps import Bump
 from switchover.decide.changesets import Changeset
 from switchover.decide.packages import Dependency, Kind, Package, Section
-from switchover.decide.versions import Commit, PackageHistory, PlanSettings, VersionPlan, plan_versions
+from switchover.decide.plan_settings import PlanSettings
+from switchover.decide.versions import Commit, PackageHistory, VersionPlan, plan_versions
 from switchover.errors import InputError
 
 NOTHING = PlanSettings()
 
 
-def package(name: str, version: str = "1.0.0", *, private: bool = False, **ranges: str) -> Package:
+def package(name: str, version: str = "1.0.0", *, private: bool = False, **ranges: Any) -> Package:
     """A package in `packages/<name>`; keywords are dependencies, `dev_x` and `peer_x` in other sections."""
     sections = {"dev": Section.DEV, "peer": Section.PEER, "optional": Section.OPTIONAL}
     dependencies = []
@@ -57,7 +59,7 @@ def test_the_highest_bump_of_all_changesets_wins() -> None:
         ({"a": "workspace:packages/a"}, "2.0.0 -> 1.0.1"),
     ],
 )
-def test_a_dependent_follows_only_when_its_range_is_left(ranges: dict[str, str], expected: str) -> None:
+def test_a_dependent_follows_only_when_its_range_is_left(ranges: dict[str, Any], expected: str) -> None:
     plan = plan_of([package("a"), package("b", **ranges)], changeset("x", a="major"))
     assert plan.get("b", "stays") == ("1.0.1" if expected != "stays" else "stays")
 
@@ -97,6 +99,12 @@ def test_a_fixed_group_moves_together_and_a_linked_one_only_where_it_moves() -> 
     linked = PlanSettings(linked=(("a", "b", "c"),))
     both = changeset("x", a="minor", c="patch")
     assert plan_of(packages, both, settings=linked) == {"a": "1.5.0", "c": "1.5.0"}
+
+
+def test_a_local_link_for_development_does_not_hide_the_range_beside_it() -> None:
+    both = (Dependency("a", "^1.0.0", Section.RUN), Dependency("a", "link:../a", Section.DEV))
+    follower = Package("b", "b", "1.0.0", Kind.NPM, dependencies=both)
+    assert plan_of([package("a"), follower], changeset("x", a="major")) == {"a": "2.0.0", "b": "1.0.1"}
 
 
 def test_globs_name_groups_and_ignored_packages() -> None:
@@ -194,7 +202,9 @@ def build(edges: dict[tuple[str, str], tuple[Section, str]]) -> tuple[Package, .
             Kind.NPM,
             dependencies=tuple(
                 Dependency(other, text, section)
-                for (owner, other), (section, text) in sorted(edges.items(), key=lambda each: list(Section).index(each[1][0]))
+                for (owner, other), (section, text) in sorted(
+                    edges.items(), key=lambda each: list(Section).index(each[1][0])
+                )
                 if owner == name and other != name
             ),
         )

@@ -1,0 +1,53 @@
+"""How far the demonstration is: what every view shows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from switchover.demo.figures import PhaseFigures
+from switchover.demo.monitor import Sight
+from switchover.demo.records import Move, PhaseRecord, RolloutRecord, Scene
+
+
+@dataclass(slots=True)
+class Progress:
+    """The scenes with what became of them, and the last words. Written by one thread, read by the view's."""
+
+    scenes: tuple[Scene, ...]
+    began: float = field(default_factory=time.time)
+    ended: dict[str, tuple[PhaseRecord, PhaseFigures]] = field(default_factory=dict)
+    playing: Scene | None = None
+    verdict: str = ""
+    message: str = "starting"
+    sight: Sight | None = None
+
+
+class View(Protocol):
+    """Shows the progress to a person."""
+
+    def say(self, text: str) -> None:
+        """Something a reader should know."""
+
+    def begin(self, scene: Scene) -> None:
+        """A phase begins."""
+
+    def end(self, record: PhaseRecord, figures: PhaseFigures) -> None:
+        """A phase has ended."""
+
+    def moved(self, rollout: RolloutRecord, move: Move) -> None:
+        """A rollout has moved."""
+
+    def hear(self, verdict: str) -> None:
+        """The judge has spoken."""
+
+
+def describe_figures(figures: PhaseFigures) -> str:
+    """One line for the end of a phase."""
+    parts = [f"{figures.requests} requests", f"{figures.failed} failed"]
+    if figures.detection_seconds is not None:
+        parts.append(f"seen after {figures.detection_seconds:.1f} s")
+    if figures.rollback_seconds is not None:
+        parts.append(f"back after {figures.rollback_seconds:.2f} s")
+    return ", ".join(parts)

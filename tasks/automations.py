@@ -1,0 +1,126 @@
+"""What stands behind the hooks: automations of the server, for a process that can run no hook any more.
+
+Templates are Jinja, and a parameter that is one expression alone is made JSON first: an id must be turned into a
+string in the template, or no rollback is started at all.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from prefect.automations import Automation, ChangeFlowRunState, EventTrigger, Posture, RunDeployment
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
+
+from switchover.errors import InputError
+
+BAD_ENDS = frozenset({"prefect.flow-run.Crashed", "prefect.flow-run.Failed", "prefect.flow-run.TimedOut"})
+CANCELLED = "prefect.flow-run.Cancelled"
+HEARTBEAT = "prefect.flow-run.heartbeat"
+HEARTBEAT_SECONDS = 30
+"""How often a run says that it is alive; Prefect allows no less."""
+SILENCE_SECONDS = 90
+"""The silence after which a run counts as dead: three heartbeats."""
+
+
+def ensure_automations(environment: str, config: str, silence_seconds: float = SILENCE_SECONDS) -> tuple[str, ...]:
+    """Create both automations of an environment, or bring them up to date by their names; return the names.
+
+    `config` is the switchover.toml that a rollback reads when the failed run names none. Raises `InputError` when
+    the deployments `deploy/<environment>` and `rollback/<environment>` are not there.
+    """
+    deploy, rollback = (read_deployment_id(f"{flow}/{environment}") for flow in ("deploy", "rollback"))
+    wanted = (
+        plan_bad_end_automation(environment, deploy, rollback, config),
+        plan_silence_automation(environment, deploy, silence_seconds),
+    )
+    for automation in wanted:
+        _ensure(automation)
+    return tuple(automation.name for automation in wanted)
+
+
+def plan_bad_end_automation(environment: str, deploy: UUID, rollback: UUID, config: str) -> Automation:
+    """A deployment that ended badly starts a rollback of that run, whether or not its hook has done it already."""
+    default = config.replace("\\", "\\\\").replace("'", "\\'")
+    return Automation(
+        name=f"switchover {environment}: roll back a deployment that ended badly",
+        description="Stands behind the hooks of the flow: the process that runs them may be gone.",
+        trigger=EventTrigger(
+            expect={*BAD_ENDS, CANCELLED},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+            **_runs_of(deploy),
+        ),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=rollback,
+                parameters={
+                    "service": "{{ flow_run.parameters.get('service') }}",
+                    "environment": "{{ flow_run.parameters.get('environment') }}",
+                    "config": "{{ flow_run.parameters.get('config', '%s') }}" % default,  # noqa: UP031 - braces
+                    "failed_run": "{{ flow_run.id | string }}",
+                    "reason": "the deployment ended as {{ flow_run.state.name }}: "
+                    "{{ (flow_run.state.message or 'no message').splitlines()[0] }}",
+                },
+            )
+        ],
+    )
+
+
+def plan_silence_automation(environment: str, deploy: UUID, silence_seconds: float) -> Automation:
+    """A deployment whose heartbeat stops is declared crashed, which starts the other automation."""
+    return Automation(
+        name=f"switchover {environment}: a deployment that went silent has crashed",
+        description="Its process and its runner were killed, or their host is gone.",
+        trigger=EventTrigger(
+            after={HEARTBEAT},
+            expect={"prefect.flow-run.*"},  # every other state, custom ones too, is a sign of life
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=silence_seconds),
+            **_runs_of(deploy),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, name="Crashed", message=f"no heartbeat for {silence_seconds:.0f} s"
+            )
+        ],
+    )
+
+
+def read_deployment_id(name: str) -> UUID:
+    """The id of the deployment `<flow>/<name>`; raise `InputError` when there is none."""
+    with get_client(sync_client=True) as client:
+        try:
+            return client.read_deployment_by_name(name).id
+        except ObjectNotFound:
+            raise InputError(
+                f"there is no deployment {name}",
+                expected="the deployments of prefect.yaml on this server",
+                found="none of that name",
+                next_step="run `make deployments`, or serve the flows with `python -m flows.serve`",
+            ) from None
+
+
+def _runs_of(deploy: UUID) -> dict[str, Any]:
+    # Heartbeats name the deployment by its id only, state changes by both: the id fits either.
+    return {
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "match_related": {"prefect.resource.role": "deployment", "prefect.resource.id": f"prefect.deployment.{deploy}"},
+        "for_each": {"prefect.resource.id"},
+    }
+
+
+def _ensure(automation: Automation) -> None:
+    try:
+        known = cast("Automation", Automation.read(name=automation.name))  # a coroutine in async code only
+    except ValueError:  # Prefect's word for an automation that is not there
+        automation.create()
+        return
+    automation.id = known.id
+    automation.update()

@@ -1,0 +1,99 @@
+"""`switchover deploy` up to where Prefect begins, and how its progress reads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+from switchover.adapters.folder_artifacts import FolderArtifacts
+from switchover.cli.follow import describe_move, follow
+from switchover.config import load_config
+from switchover.decide.record import begin_rollout
+from switchover.model import Phase, Reason, Release
+from tests.builders import a_begun_record, a_plan, the_rollout
+from tests.cli.harness import Project
+
+
+def test_a_dry_run_shows_the_plan_and_needs_no_prefect(project: Project) -> None:
+    project.go_live("1.0.0")
+    project.publish("1.1.0")
+    ran = project.run("deploy", "shop", "v1.1.0", "--dry-run", "--strategy", "canary-50")
+    assert ran.status == 0, ran.err
+    assert "give green 50 %, watch it for 60 s" in ran.out
+    assert "keep 1.0.0 warm on blue for 7 s" in ran.out
+    assert (project.started, project.target.effects) == (0, [])
+
+
+def test_the_plan_is_json_too(project: Project) -> None:
+    project.publish("1.0.0")
+    ran = project.run("deploy", "shop", "1.0.0", "--dry-run", "--json")
+    assert ran.json["plan"]["release"]["version"] == "1.0.0"
+    assert ran.json["plan"]["steps"] == [{"canary_percent": 100, "hold_seconds": 0.0}]
+
+
+def test_a_version_that_was_never_released_is_the_callers_mistake(project: Project) -> None:
+    project.publish("1.0.0")
+    ran = project.run("deploy", "shop", "3.0.0", "--dry-run")
+    assert ran.status == 2
+    assert "never released" in ran.err
+    assert "1.0.0" in ran.err
+
+
+def test_an_unknown_strategy_is_the_callers_mistake(project: Project) -> None:
+    ran = project.run("deploy", "shop", "1.0.0", "--strategy", "canary-11")
+    assert ran.status == 2
+    assert "canary-10" in ran.err
+
+
+def test_without_a_prefect_api_the_next_step_is_named(project: Project) -> None:
+    publish_for_real(project)
+    done = deploy_for_real(project)
+    assert done.returncode == 2
+    assert "there is no Prefect API" in done.stderr
+    assert "prefect server start" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_prefect_api_that_is_silent_is_named(project: Project) -> None:
+    publish_for_real(project)
+    done = deploy_for_real(project, PREFECT_API_URL="http://127.0.0.1:1/api")
+    assert done.returncode == 2
+    assert "the Prefect API at http://127.0.0.1:1/api cannot be used" in done.stderr
+
+
+def publish_for_real(project: Project) -> None:
+    store = FolderArtifacts(load_config(project.config_file).artifacts_folder())
+    artifact = store.put("shop", "1.0.0", "service", project.config_file)
+    store.publish(Release("shop", "1.0.0", artifact, "0" * 40))
+
+
+def deploy_for_real(project: Project, **variables: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return subprocess.run(
+        [sys.executable, "-m", "switchover.cli.main", "deploy", "shop", "1.0.0"],
+        cwd=project.root,
+        env=clean | {"HOME": str(project.root)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_progress_is_said_once_per_move(project: Project) -> None:
+    project.go_live("1.0.0")
+    record = project.ledger.read()
+    project.ledger.write(begin_rollout(a_plan(record), record, rollout_id="run-1", now=1.0, flow_run_id=None))
+    said: list[str] = []
+    with follow(project.ledger, "shop", said.append):
+        while not said:
+            pass
+    assert said == ["shop 1.1.0 on green: preparing, 0 % of the traffic"]
+
+
+def test_a_move_tells_the_last_reason() -> None:
+    rollout = replace(
+        the_rollout(a_begun_record()), phase=Phase.RETREATING, reasons=(Reason("errors", "1 in 5 failed"),)
+    )
+    assert describe_move(rollout).endswith("retreating, 0 % of the traffic (1 in 5 failed)")

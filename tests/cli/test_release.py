@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from switchover.cli.main import run
+from tests.git_repository import new_workspace
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = new_workspace(tmp_path)
+    before = repository.git("for-each-ref") + repository.git("status", "--porcelain", "--ignored")
+    assert run(["release", "--config", str(tmp_path / "switchover.toml"), "--dry-run"]) == 0
+    assert "cart  1.0.0 -> 1.1.0" in capsys.readouterr().out
+    assert repository.git("for-each-ref") + repository.git("status", "--porcelain", "--ignored") == before
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on the PATH")
+def test_a_release_without_prefect_reports_what_it_did_and_then_that_nothing_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = new_workspace(tmp_path)
+    command = ["release", "--config", str(tmp_path / "switchover.toml"), "--direct"]
+    assert run([*command, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["commit"] == repository.git("rev-parse", "HEAD")
+    cart = report["components"][0]
+    assert (cart["name"], cart["version"], cart["digest"][:7]) == ("cart", "1.1.0", "sha256:")
+    assert list(cart["stages"]) == ["build", "scan", "sign", "publish", "tag"]
+    assert run(command) == 0
+    assert capsys.readouterr().out.startswith("Nothing to release")
