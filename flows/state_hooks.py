@@ -7,8 +7,9 @@ not answer, the same plain functions do the rest as well.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
+
+from prefect.logging.loggers import flow_run_logger
 
 from flows.rollback import rollback
 from switchover.config import FILE_NAME
@@ -17,11 +18,10 @@ from switchover.operations.recovery import find_run, request_for_run, take_back_
 from switchover.operations.rollback import roll_back
 from tasks.place import Place
 
-_log = logging.getLogger("prefect.flow_runs.switchover")
 _EVENTS = {"CANCELLED": Event.CANCELLED, "CANCELLING": Event.CANCELLED, "CRASHED": Event.FAILED}
 
 
-def take_back(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 Prefect names what it passes
+def take_back(flow: Any, flow_run: Any, state: Any) -> None:
     """End the rollout that this run began, if it began one."""
     # A run made through the API carries only the parameters that were given: defaults must not be assumed,
     # except for the file name, which has the same default everywhere.
@@ -33,7 +33,8 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 Pre
     rollout = take_back_run(ports, str(flow_run.id), event, reason)
     if rollout is None:
         return
-    _log.warning("traffic of %s is back on %s", rollout.service, rollout.old_version or "nothing")
+    log = flow_run_logger(flow_run, flow)
+    log.warning("traffic of %s is back on %s", rollout.service, rollout.old_version or "nothing")
     try:
         rollback(
             service=rollout.service,
@@ -42,8 +43,8 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 Pre
             failed_run=str(flow_run.id),
             config=place.config,
         )
-    except Exception:  # noqa: BLE001 whatever Prefect raised, the rest is still to be done
-        _log.exception("the rollback flow could not run; finishing without Prefect")
+    except Exception:
+        log.exception("the rollback flow could not run; finishing without Prefect")
         if find_run(ports.ledger.read(), str(flow_run.id)):
             roll_back(ports, request_for_run(rollout, event, reason))
 

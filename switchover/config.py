@@ -228,9 +228,9 @@ class NotificationsConfig(_Section):
 
 
 class Config(_Section):
-    """The whole file, and the folder it stands in."""
+    """The whole file, and where it stands."""
 
-    root: Path = Field(exclude=True)
+    file: Path = Field(exclude=True)
     project: ProjectConfig
     release: ReleaseConfig = Field(default_factory=ReleaseConfig)
     services: dict[Name, ServiceConfig] = Field(min_length=1)
@@ -251,6 +251,11 @@ class Config(_Section):
                     msg = f"environments.{name}.gates.after: no other environment {gate!r}{_nearest(gate, others)}"
                     raise ValueError(msg)
         return self
+
+    @property
+    def root(self) -> Path:
+        """The folder that the paths in the file are relative to."""
+        return self.file.parent
 
     def service(self, name: str) -> ServiceConfig:
         """The service, or `InputError` naming those there are."""
@@ -323,19 +328,19 @@ def load_config(path: Path) -> Config:
         raise InputError(
             f"cannot read {file}", expected="TOML in UTF-8", found=str(error), next_step="correct the file"
         ) from error
-    return parse_config(document, root=file.resolve().parent, source=str(file))
+    return parse_config(document, file.resolve())
 
 
-def parse_config(document: dict[str, Any], *, root: Path, source: str = FILE_NAME) -> Config:
-    """Check a document that was already read; `root` is the folder its paths are relative to."""
-    if "root" in document:
-        raise _unknown("key", "root", [name for name in Config.model_fields if name != "root"])
+def parse_config(document: dict[str, Any], file: Path) -> Config:
+    """Check a document that was already read from `file`."""
+    if "file" in document:
+        raise _unknown("key", "file", [name for name in Config.model_fields if name != "file"])
     try:
-        return Config.model_validate({**document, "root": root})
+        return Config.model_validate({**document, "file": file})
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise InputError(
-            f"{source} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
+            f"{file} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
             expected="the keys of docs/configuration.md",
             found="; ".join(problems),
             next_step="correct them; `switchover check` looks again",
@@ -345,8 +350,8 @@ def parse_config(document: dict[str, Any], *, root: Path, source: str = FILE_NAM
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
     schema = Config.model_json_schema()
-    schema["properties"].pop("root")
-    schema["required"].remove("root")
+    schema["properties"].pop("file")
+    schema["required"].remove("file")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "switchover.toml"
     return schema
@@ -366,7 +371,7 @@ def _keys_at(place: list[str]) -> list[str]:
         if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
             model = model.model_fields[part].annotation
         model = _section_in(model)
-    return [name for name in model.model_fields if name != "root"] if model is not None else []
+    return [name for name in model.model_fields if name != "file"] if model is not None else []
 
 
 def _section_in(annotation: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+WHOLE = 100  # percent
+
 
 class Colour(StrEnum):
     """One of the two slots of a service in an environment."""
@@ -51,7 +53,7 @@ class Route:
 
     def __post_init__(self) -> None:
         """Refuse shares that are not a split of the whole traffic."""
-        if self.blue_percent < 0 or self.green_percent < 0 or self.blue_percent + self.green_percent != 100:
+        if self.blue_percent < 0 or self.green_percent < 0 or self.blue_percent + self.green_percent != WHOLE:
             msg = f"a route splits 100 %, got blue {self.blue_percent} and green {self.green_percent}"
             raise ValueError(msg)
 

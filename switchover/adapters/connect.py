@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,7 +52,8 @@ def open_local(config: Config, environment: str, environ: Mapping[str, str] = os
     lock = EnvironmentLock(state / _LOCK_FILE)
     ledger = SqliteLedger(state / LEDGER_FILE, environment, lock)
     store = FolderArtifacts(config.artifacts_folder())
-    target = LocalTarget(state, store, FileFence(lock, ledger.read_epoch), environ)
+    fence = FileFence(lock, ledger.read_epoch)
+    target = LocalTarget(state, store, fence, environ, _watchdog_command(config, environment))
     ports = EnvironmentPorts(
         name=environment,
         ledger=ledger,
@@ -72,6 +74,11 @@ def read_histories(config: Config, environment: str, service: str) -> dict[str, 
         gate: connect(config, gate, start=False).ledger.read_history(service, 1000)
         for gate in config.environment(environment).gates.after
     }
+
+
+def _watchdog_command(config: Config, environment: str) -> tuple[str, ...]:
+    command = (sys.executable, "-m", "switchover.cli.main", "watch", "--environment", environment)
+    return (*command, "--config", str(config.file))
 
 
 def _listener(config: Config, environment: str, service: str) -> PublicListener:

@@ -27,6 +27,8 @@ from switchover.ports import ArtifactStore, Fence
 _READY_SECONDS = 15.0
 _ENVOY_STOP_SECONDS = 5.0
 _ENVOY = "envoy"
+_WATCHDOG = "watchdog"
+_WATCHDOG_STOP_SECONDS = 5.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -42,13 +44,20 @@ class PublicListener:
 class LocalTarget:
     """Everything of one environment that the operations need: `slots`, `router`, `signals` and `prober`.
 
-    Building it starts nothing; `ensure_running` does.
+    Building it starts nothing; `ensure_running` does. `watchdog` is the command of the program that the
+    supervisor runs beside the router (docs/decisions/0005); empty: none.
     """
 
     def __init__(
-        self, state: Path, store: ArtifactStore, fence: Fence, environ: Mapping[str, str] = os.environ
+        self,
+        state: Path,
+        store: ArtifactStore,
+        fence: Fence,
+        environ: Mapping[str, str] = os.environ,
+        watchdog: tuple[str, ...] = (),
     ) -> None:
         self._folder = open_environment_folder(state, environ)
+        self._watchdog = watchdog
         self._files = EnvoyFiles(self._folder)
         self._admin = EnvoyAdmin(self._folder.admin_socket)
         self._daemon = SupervisorDaemon(self._folder, environ)
@@ -92,6 +101,8 @@ class LocalTarget:
                 self._files.write_services(current | placed)
                 if not running:
                     self._daemon.write_group(_ENVOY, (self._envoy(program),), first=True)
+                    if self._watchdog:
+                        self._daemon.write_group(_WATCHDOG, (self._watching(),), first=True)
             if not running:
                 self._daemon.start()
             self._wait_for_listeners()
@@ -124,6 +135,9 @@ class LocalTarget:
         command = (str(program), "-c", str(self._files.bootstrap), "--concurrency", str(WORKERS))
         quiet = ("--disable-hot-restart", "--log-level", "warning")
         return Program(_ENVOY, command + quiet, self._folder.envoy_log, _ENVOY_STOP_SECONDS)
+
+    def _watching(self) -> Program:
+        return Program(_WATCHDOG, self._watchdog, self._folder.state / "watchdog.log", _WATCHDOG_STOP_SECONDS)
 
     def _require_port(self, service: RoutedService, *, held: bool) -> None:
         if not held:

@@ -21,6 +21,9 @@ CREATE TABLE history (
 );
 CREATE INDEX history_by_time ON history (ended_at DESC);
 """
+_NEWEST = """
+SELECT document FROM history WHERE ?1 IS NULL OR service = ?1 ORDER BY ended_at DESC, rowid DESC LIMIT ?2
+"""
 
 
 class SqliteLedger:
@@ -76,10 +79,7 @@ class SqliteLedger:
         if not self._path.exists():
             return ()
         with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT document FROM history WHERE ?1 IS NULL OR service = ?1 ORDER BY ended_at DESC, rowid DESC LIMIT ?2",
-                (service, limit),
-            ).fetchall()
+            rows = connection.execute(_NEWEST, (service, limit)).fetchall()
         return tuple(load_entry(row[0]) for row in rows)
 
     @contextmanager

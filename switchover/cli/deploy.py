@@ -127,7 +127,7 @@ def _run_flow(file: Path, ports: EnvironmentPorts, plan: DeployPlan, strategy: s
         with follow(ports.ledger, service, lambda line: click.echo(line, err=True)):
             flow(**parameters)
     except KeyboardInterrupt:
-        click.echo(_after_interruption(ports, service), err=True)
+        click.echo(after_interruption(ports, service), err=True)
         raise
     except Exception as error:
         if type(error).__module__.split(".")[0] not in _PREFECT_PACKAGES:
@@ -136,11 +136,11 @@ def _run_flow(file: Path, ports: EnvironmentPorts, plan: DeployPlan, strategy: s
             f"the flow run of {service} {plan.release.version} broke off",
             expected="a Prefect server that answers to the end of the run",
             found=f"{type(error).__name__}: {error}",
-            next_step=f"look at `switchover status`; {_after_interruption(ports, service)}",
+            next_step=f"look at `switchover status`; {after_interruption(ports, service)}",
         ) from error
 
 
-def _after_interruption(ports: EnvironmentPorts, service: str) -> str:
+def after_interruption(ports: EnvironmentPorts, service: str) -> str:
     """What becomes of the environment now, from the ledger."""
     record = ports.ledger.read()
     known = record.services.get(service)

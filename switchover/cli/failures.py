@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -11,7 +12,8 @@ import click
 
 from switchover.errors import Problem, SwitchoverError
 
-DEFECT_STATUS = 1
+FAILED = 1
+_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
 DEBUG_VARIABLE = "SWITCHOVER_DEBUG"
 
 
@@ -35,8 +37,23 @@ def show_usage_error(error: click.ClickException, *, as_json: bool) -> int:
     return error.exit_code
 
 
-def show_defect(error: Exception, *, as_json: bool) -> int:
-    """Show a defect of our own as one line, with the traceback kept in a file."""
+def show_unexpected(error: Exception, *, as_json: bool) -> int:
+    """Show a full or forbidden disk as what it is, and everything else as a defect of our own."""
+    if not isinstance(error, OSError) or error.errno not in _DISK_TROUBLE:
+        return _show_defect(error, as_json=as_json)
+    place = error.filename or "a file"
+    problem = Problem(
+        f"cannot use {place}",
+        "a place that this user can write to, with room left",
+        error.strerror or str(error),
+        "free some disk space or correct the rights, then run this again; `switchover status` shows where it stands",
+    )
+    _show(problem, as_json=as_json)
+    return FAILED
+
+
+def _show_defect(error: Exception, *, as_json: bool) -> int:
+    """One line, with the traceback kept in a file."""
     text = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG_VARIABLE):
         click.echo(text, err=True)
@@ -46,7 +63,7 @@ def show_defect(error: Exception, *, as_json: bool) -> int:
     click.echo(f"a defect of switchover: {found} (traceback: {where}; {again})", err=True)
     if as_json:
         _show_json(Problem("a defect of switchover", "no defect", found, f"{again}; it is also in {where}"))
-    return DEFECT_STATUS
+    return FAILED
 
 
 def _show(problem: Problem, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from switchover.cli.commands import LazyGroup
-from switchover.cli.failures import show_defect, show_problem, show_usage_error
+from switchover.cli.failures import show_problem, show_unexpected, show_usage_error
 from switchover.errors import SwitchoverError
 
 INTERRUPTED = 130
@@ -64,7 +64,7 @@ def _guard(arguments: list[str], connect: Callable[..., object] | None, *, as_js
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a line instead of a traceback
-        return show_defect(error, as_json=as_json)
+        return show_unexpected(error, as_json=as_json)
     return 0
 
 

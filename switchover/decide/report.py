@@ -83,7 +83,8 @@ def render_history_entry(entry: HistoryEntry) -> str:
     """The outcome of a rollout with its reasons."""
     head = f"## {entry.service} {entry.to_version}: {entry.outcome}"
     took = f"{entry.kind} from {entry.from_version or 'nothing'}, {entry.ended_at - entry.started_at:.1f} s"
-    return "\n".join([head, "", took, "", *(f"- **{reason.rule}**: {reason.message}" for reason in entry.reasons)]) + "\n"
+    reasons = (f"- **{reason.rule}**: {reason.message}" for reason in entry.reasons)
+    return "\n".join([head, "", took, "", *reasons]) + "\n"
 
 
 def _row(look: Look, seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchover.model import Step
+from switchover.model import WHOLE, Step
 
 NAMED: dict[str, tuple[int, ...]] = {
     "instant": (100,),
@@ -29,4 +29,4 @@ def choose_steps(
             msg = "the strategy `steps` needs own steps"
             raise ValueError(msg)
         return own_steps
-    return tuple(Step(percent, hold_seconds if percent < 100 else 0.0) for percent in NAMED[strategy])  # noqa: PLR2004
+    return tuple(Step(percent, hold_seconds if percent < WHOLE else 0.0) for percent in NAMED[strategy])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -93,5 +94,6 @@ def open_shop_history() -> ShopHistory:
             next_step="clone the repository and run `make demo` in it",
         )
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
     return cast("ShopHistory", module)

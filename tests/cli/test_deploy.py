@@ -8,10 +8,11 @@ import sys
 from dataclasses import replace
 
 from switchover.adapters.folder_artifacts import FolderArtifacts
+from switchover.cli.deploy import after_interruption
 from switchover.cli.follow import describe_move, follow
 from switchover.config import load_config
 from switchover.decide.record import begin_rollout
-from switchover.model import Phase, Reason, Release
+from switchover.model import Lease, Phase, Reason, Release
 from tests.builders import a_begun_record, a_plan, the_rollout
 from tests.cli.harness import Project
 
@@ -79,6 +80,17 @@ def deploy_for_real(project: Project, **variables: str) -> subprocess.CompletedP
         text=True,
         check=False,
     )
+
+
+def test_an_interruption_says_what_becomes_of_the_rollout(project: Project) -> None:
+    project.go_live("1.0.0")
+    ports = project.connect(load_config(project.config_file), "production", start=False)
+    assert after_interruption(ports, "shop") == "no rollout of shop is in flight any more: 1.0.0 live"
+    record = project.ledger.read()
+    record = begin_rollout(a_plan(record), record, rollout_id="run-1", now=1.0, flow_run_id=None)
+    project.ledger.write(replace(record, lease=Lease("deploy", 1, project.clock.now() + 10)))
+    said = after_interruption(ports, "shop")
+    assert "shop 1.1.0 is preparing at 0 %; it will be taken back to 1.0.0 by the watchdog within 12 s" in said
 
 
 def test_progress_is_said_once_per_move(project: Project) -> None:

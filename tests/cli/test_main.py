@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -31,6 +32,11 @@ def capture(*arguments: str) -> tuple[int, str, str]:
 
 def broken(config: Config, environment: str, *, start: bool) -> EnvironmentPorts:
     raise RuntimeError(f"{config.project.name} {environment} {start}")
+
+
+def full(config: Config, environment: str, *, start: bool) -> EnvironmentPorts:
+    assert (config.project.name, environment, start) == ("acme", "production", False)
+    raise OSError(errno.ENOSPC, "No space left on device", "ledger.db")
 
 
 def interrupted(config: Config, environment: str, *, start: bool) -> EnvironmentPorts:
@@ -99,6 +105,15 @@ def test_a_defect_is_one_line_and_its_traceback_a_file(project: Project) -> None
     assert "RuntimeError: acme production False" in kept.read_text()
     assert kept.stat().st_mode & 0o077 == 0
     kept.unlink()
+
+
+def test_a_full_disk_is_no_defect(project: Project) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = run(["status", "--json", "--config", str(project.config_file)], full)
+    assert status == 1
+    assert "free some disk space" in err.getvalue()
+    assert '"failed": "cannot use ledger.db"' in out.getvalue()
 
 
 def test_an_interruption_is_one_line(project: Project) -> None:

@@ -31,7 +31,7 @@ drain_seconds = 1
 target = "local"
 steps = [{ canary_percent = 10, hold_seconds = 0 }, { canary_percent = 100, hold_seconds = 0 }]
 bake_seconds = 0
-lease_seconds = 3
+lease_seconds = 300
 """
 
 

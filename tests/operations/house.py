@@ -26,7 +26,6 @@ from switchover.operations.roll_out import roll_out
 from tests.builders import a_plan
 from tests.fakes import FakeClock, FakeFence, FakeTarget
 
-
 Wrap = Callable[[str, Callable[..., object]], Callable[..., object]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import http
 import http.client
 import json
 import os
@@ -42,6 +43,14 @@ class PrefectServer:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """One call of the API; the answer's JSON, None for an empty one. Any status but 2xx is an error."""
+        status, text = self._call(method, path, body)
+        while status == http.HTTPStatus.SERVICE_UNAVAILABLE:  # SQLite under load
+            time.sleep(0.5)
+            status, text = self._call(method, path, body)
+        assert status // 100 == 2, f"{method} {path}: {status} {text[:500]}"
+        return json.loads(text) if text else None
+
+    def _call(self, method: str, path: str, body: object) -> tuple[int, str]:
         parts = urlsplit(self.url)
         assert parts.hostname
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
@@ -49,11 +58,9 @@ class PrefectServer:
             payload = None if body is None else json.dumps(body)
             connection.request(method, parts.path + path, payload, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            text = answer.read().decode()
+            return answer.status, answer.read().decode()
         finally:
             connection.close()
-        assert answer.status // 100 == 2, f"{method} {path}: {answer.status} {text[:500]}"
-        return json.loads(text) if text else None
 
     def is_up(self) -> bool:
         """Whether it answers."""
