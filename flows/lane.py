@@ -14,7 +14,7 @@ import sys
 from typing import Any, TextIO
 
 from prefect import Flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.deploy import deploy
 from flows.release import release
@@ -43,7 +43,8 @@ def run_commands(commands: TextIO, out: TextIO) -> None:
     _say(out, kind="ready")
     for line in commands:
         command = json.loads(line)
-        state = FLOWS[command["flow"]](**command["parameters"], return_state=True)
+        flow: Any = FLOWS[command["flow"]]  # its types depend on the parameters, which are only known now
+        state = flow(**command["parameters"], return_state=True)
         _say(out, kind="done", **_describe(state))
 
 

@@ -32,15 +32,19 @@ def rollback(
     """Bring a service back to an earlier version, or end the rollout that a failed run left behind."""
     place = Place(config, environment)
     holder = f"rollback of {service}"
-    request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id))
+    # A rollout carries the id of the flow run that began it.
+    request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id), only=failed_run)
     plan = plan_return(place, service, version, failed_run)
     show_plan(plan)
     while plan.way in (Way.RETREAT, Way.FINISH):
-        claim, plan = return_traffic(place, request)
-        entry = retire_loser(place, claim, request, plan)
-        show_outcome(environment, entry)
+        claim, applied = return_traffic(place, request)
+        if applied.way is Way.NOTHING:  # somebody else was faster
+            ended: HistoryEntry | RollbackPlan = applied
+        else:
+            plan, ended = applied, retire_loser(place, claim, request, applied)
+            show_outcome(environment, ended)
         if failed_run or reaches(plan, version):
-            return entry
+            return ended
         plan = plan_return(place, service, version, failed_run)
     if plan.way is Way.NOTHING:
         return plan

@@ -28,6 +28,8 @@ COMMANDS: dict[str, Command] = {
     "status": Command("switchover.cli.status", "status", "Show colours, versions, weights and what is in flight."),
     "history": Command("switchover.cli.history", "history", "Show past rollouts with outcome and reasons."),
     "verify": Command("switchover.cli.verify", "verify", "Compare artifacts, ledger, router and processes."),
+    "start": Command("switchover.cli.power", "start", "Bring an environment up as its ledger has it."),
+    "stop": Command("switchover.cli.power", "stop", "End an environment; its ledger keeps what should run."),
     "watch": Command("switchover.cli.watch", "watch", "End rollouts whose deployer has died; runs for ever."),
     "doctor": Command("switchover.cli.doctor", "doctor", "Show which programs are here and what each is for."),
     "schema": Command("switchover.cli.schema", "schema", "Print the JSON Schema of switchover.toml."),

@@ -51,7 +51,7 @@ def run(arguments: Sequence[str], connect: Callable[..., object] | None = None) 
 
 def _guard(arguments: list[str], connect: Callable[..., object] | None, *, as_json: bool) -> int:
     try:
-        _invoke(arguments, connect)
+        return _invoke(arguments, connect)
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except SwitchoverError as error:
@@ -65,15 +65,18 @@ def _guard(arguments: list[str], connect: Callable[..., object] | None, *, as_js
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a line instead of a traceback
         return show_unexpected(error, as_json=as_json)
-    return 0
 
 
-def _invoke(arguments: list[str], connect: Callable[..., object] | None) -> None:
-    """Run the command. click's own `main` would turn interruptions and broken pipes into its kind of failure."""
+def _invoke(arguments: list[str], connect: Callable[..., object] | None) -> int:
+    """Run the command; return the status that it returns, 0 for none.
+
+    click's own `main` would turn interruptions and broken pipes into its kind of failure.
+    """
     if _COMPLETION_VARIABLE in os.environ:
         switchover.main(prog_name=_NAME)
     with switchover.make_context(_NAME, arguments or ["--help"], obj=connect) as context:
-        switchover.invoke(context)
+        status = switchover.invoke(context)
+    return status if isinstance(status, int) else 0
 
 
 if __name__ == "__main__":

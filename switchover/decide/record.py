@@ -21,7 +21,13 @@ from switchover.model import (
 
 
 def begin_rollout(
-    plan: DeployPlan, record: EnvironmentRecord, *, rollout_id: str, now: float, flow_run_id: str | None
+    plan: DeployPlan,
+    record: EnvironmentRecord,
+    *,
+    rollout_id: str,
+    now: float,
+    flow_run_id: str | None,
+    reasons: tuple[Reason, ...] = (),
 ) -> EnvironmentRecord:
     """The record with this rollout in flight: the intent that stands before every effect.
 
@@ -51,6 +57,7 @@ def begin_rollout(
         epoch=record.epoch,
         started_at=now,
         changed_at=now,
+        reasons=reasons,
         flow_run_id=flow_run_id,
     )
     slot = Slot(plan.release, plan.workload)

@@ -108,8 +108,8 @@ def _measure_rollback(record: PhaseRecord) -> float | None:
     if rollout is None:
         return None
     if record.scene.kind is Kind.BY_HAND:
-        # The ledger enters this phase right after the route was confirmed through the data plane.
-        done, asked = rollout.entered(Phase.BAKING), record.triggered_at
+        # The ledger enters these phases one right after the other, when the data plane has shown the new route.
+        done, asked = rollout.entered(Phase.BAKING) or rollout.entered(Phase.FINALIZING), record.triggered_at
         return None if done is None or asked is None else done - asked
     verdict_at = rollout.entered(Phase.RETREATING)
     return None if verdict_at is None or rollout.confirmed_at is None else max(0.0, rollout.confirmed_at - verdict_at)

@@ -13,7 +13,7 @@ from switchover.config import load_config
 from switchover.demo.children import Child, Crew
 from switchover.demo.lanes import Lane
 from switchover.demo.load import MOST_SECONDS
-from switchover.demo.monitor import Monitor, check_environment
+from switchover.demo.monitor import Monitor, Sight, check_environment
 from switchover.demo.prefect_server import PrefectServer, choose_port, isolate
 from switchover.demo.records import EnvironmentCheck, Move, RolloutRecord
 from switchover.demo.stage import ENVIRONMENT, SERVICE, Stage
@@ -69,6 +69,10 @@ class Parts:
     def shop_address(self) -> str:
         """Where the example answers its users."""
         return f"http://{self._environment.target.read_address(SERVICE)}"
+
+    def see(self) -> Sight | None:
+        """How the environment stands; None before there is one."""
+        return self.monitor.sight if self.monitor else None
 
     def start_load(self, rate: float, latency_budget_ms: float) -> None:
         """Begin to send the constant load, from a process of its own, bounded in number and time."""
@@ -152,4 +156,3 @@ def _find_environment(stage: Stage, environ: Mapping[str, str]) -> LocalEnvironm
     except SwitchoverError:
         return None  # it was killed before there was an environment
     return open_local(config, ENVIRONMENT, environ) if known else None
-

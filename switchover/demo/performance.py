@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from switchover.demo.releases import ReleaseLine
 from switchover.demo.stage import ENVIRONMENT, SERVICE, Stage, open_shop_history
 from switchover.demo.story import LATER_VERSIONS, Story
 from switchover.errors import SwitchoverError
+
+# The load goes on for a moment after the last phase, so that the record shows what the users were left with.
+_AFTER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,11 @@ def perform(
     """
     parts = Parts.gather(stage, environ, view.hear, view.moved)
     story: list[Story] = []
-    stopped_by, addresses, ended_well = "", (), False
+    addresses: tuple[str, ...] = ()
+    stopped_by, ended_well = "", False
     try:
         _play(parts, progress, view, rate, story)
+        time.sleep(_AFTER_SECONDS)
         parts.stop_load()
         if keep:
             addresses = _keep_up(parts, view)
@@ -71,6 +77,7 @@ def _play(parts: Parts, progress: Progress, view: View, rate: float, story: list
     history.build_shop(stage.repository)
     releases, deploys = parts.start_lane("releases"), parts.start_lane("deploys")
     parts.open_environment()
+    progress.sight = parts.see
     parts.server.wait_ready()
     view.say(f"Prefect is at {parts.server.address}, the shop at {parts.shop_address}")
     line = ReleaseLine(stage, history, releases, view.say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,17 +12,23 @@ from switchover.demo.monitor import Sight
 from switchover.demo.records import Move, PhaseRecord, RolloutRecord, Scene
 
 
+def _nothing() -> None:
+    """What is seen before there is anything to see."""
+
+
 @dataclass(slots=True)
 class Progress:
-    """The scenes with what became of them, and the last words. Written by one thread, read by the view's."""
+    """The scenes with what became of them, and the last words. Written by one thread, read by the view's.
+
+    `sight` says how the environment stands.
+    """
 
     scenes: tuple[Scene, ...]
     began: float = field(default_factory=time.time)
     ended: dict[str, tuple[PhaseRecord, PhaseFigures]] = field(default_factory=dict)
     playing: Scene | None = None
     verdict: str = ""
-    message: str = "starting"
-    sight: Sight | None = None
+    sight: Callable[[], Sight | None] = _nothing
 
 
 class View(Protocol):

@@ -107,9 +107,7 @@ def _judge_median(played: Sequence[Played]) -> Iterator[Promise]:
 
 def _judge_rollback_time(played: Sequence[Played]) -> Promise:
     text = f"from the verdict to the route confirmed without it at most {MOST_ROLLBACK_SECONDS:g} s"
-    measured = {
-        _name(record): figures.rollback_seconds for record, figures in played if record.scene.kind in _JUDGED
-    }
+    measured = {_name(record): figures.rollback_seconds for record, figures in played if record.scene.kind in _JUDGED}
     return _judge_seconds("rollback", text, MOST_ROLLBACK_SECONDS, measured)
 
 
@@ -120,7 +118,9 @@ def _judge_first_step(played: Sequence[Played]) -> Promise:
         if record.scene.kind in _REFUSED
     }
     over = [name for name, percent in highest.items() if percent is None or percent > FIRST_STEP_PERCENT]
-    found = ", ".join(f"{name}: {'not seen' if percent is None else f'{percent} %'}" for name, percent in highest.items())
+    found = ", ".join(
+        f"{name}: {'not seen' if percent is None else f'{percent} %'}" for name, percent in highest.items()
+    )
     text = "every bad release is stopped before or at its first step"
     return Promise("first step", text, bool(highest) and not over, found or "not measured")
 
@@ -136,9 +136,7 @@ def _judge_unseen(played: Sequence[Played], load: LoadReport) -> Promise:
 
 def _judge_hooks(played: Sequence[Played]) -> Promise:
     asked = {
-        _name(record): record.hook_started_rollback
-        for record, _ in played
-        if record.hook_started_rollback is not None
+        _name(record): record.hook_started_rollback for record, _ in played if record.hook_started_rollback is not None
     }
     missing = [name for name, started in asked.items() if not started]
     found = "not by " + ", ".join(missing) if missing else f"by {len(asked)} of {len(asked)} failed runs"
@@ -148,9 +146,9 @@ def _judge_hooks(played: Sequence[Played]) -> Promise:
 
 def _judge_one_colour(played: Sequence[Played]) -> Promise:
     troubles = [
-        f"{_name(record)}: {'; '.join(found)}"
+        f"{_name(record)}: {'; '.join(wrong)}"
         for record, _ in played
-        if (found := record.check.find_troubles(record.scene.live_after))
+        if (wrong := record.check.find_troubles(record.scene.live_after))
     ]
     text = "after every phase one colour is live, ledger and Envoy agree, nothing else runs"
     found = " | ".join(troubles) or f"after all {len(played)} phases"
@@ -172,9 +170,7 @@ def _judge_seconds(name: str, text: str, most: float, measured: dict[str, float 
 
 
 def _exposures(played: Sequence[Played]) -> dict[str, float | None]:
-    return {
-        _name(record): figures.exposure_seconds for record, figures in played if record.scene.kind is Kind.BAD
-    }
+    return {_name(record): figures.exposure_seconds for record, figures in played if record.scene.kind is Kind.BAD}
 
 
 def _name(record: PhaseRecord) -> str:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -36,6 +35,7 @@ WORK_FOLDER = ".switchover-demo"
 _REPORT = "report.json"
 _LOWEST_RATE = 50.0
 _MOST_BAD_RUNS = 10
+_PIPE_WIDTH = 140
 
 
 @click.command("demo")
@@ -69,7 +69,7 @@ def demo(*, as_json: bool, output: Path, keep: bool, stop_only: bool, rate: floa
     Everything is real: a Prefect server of its own, Envoy, processes, git. Needs about two minutes.
     """
     stage = Stage(Path(WORK_FOLDER).resolve(), output.resolve())
-    console = Console(stderr=as_json)
+    console = _open_console(as_json=as_json)
     stage.prepare()
     with hold_alone(stage.work), _ending_in_order():
         ended = end_leftovers(stage, os.environ)
@@ -107,6 +107,12 @@ def _finish(stage: Stage, console: Console, progress: Progress, done: Performanc
     return 0 if document["kept"] else 1
 
 
+def _open_console(*, as_json: bool) -> Console:
+    console = Console(stderr=as_json, highlight=False)
+    # A pipe has no width of its own, and a table squeezed into 80 columns cannot be read.
+    return console if console.is_terminal else Console(stderr=as_json, highlight=False, width=_PIPE_WIDTH)
+
+
 @contextmanager
 def _open_view(console: Console, progress: Progress, stage: Stage, *, as_json: bool) -> Iterator[View]:
     if console.is_terminal and not as_json:
@@ -120,7 +126,7 @@ def _open_view(console: Console, progress: Progress, stage: Stage, *, as_json: b
 def _ending_in_order() -> Iterator[None]:
     """SIGTERM ends the demonstration as Ctrl-C does: with everything that it started."""
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

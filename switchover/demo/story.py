@@ -155,10 +155,10 @@ class Story:
         ends = time.monotonic() + _RECOVERY_SECONDS
         while time.monotonic() < ends and self.lane.child.running:
             rollout = self._rollout(scene, begin)
-            sight = self.parts.monitor.sight if self.parts.monitor else None
-            if rollout and rollout.highest_percent >= _KILL_PERCENT and sight and sight.route:
-                if sight.route.percent(rollout.new_colour) == _KILL_PERCENT:
-                    return
+            sight = self.parts.see()
+            share = sight.route.percent(rollout.new_colour) if rollout and sight and sight.route else 0
+            if rollout and (rollout.moves[-1].canary_percent, share) == (_KILL_PERCENT, _KILL_PERCENT):
+                return
             time.sleep(_POLL_SECONDS)
         raise self.lane.child.trouble(f"{_KILL_PERCENT} % of the traffic on {scene.version}")
 

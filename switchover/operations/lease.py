@@ -49,6 +49,19 @@ def take_over(ports: EnvironmentPorts, holder: str, lease_seconds: float) -> Cla
     return Claim(holder, record.epoch, lease_seconds)
 
 
+def take_over_if(
+    ports: EnvironmentPorts, holder: str, lease_seconds: float, needed: Callable[[EnvironmentRecord], bool]
+) -> Claim | None:
+    """As `take_over`, where the record of that very moment is `needed`; None, and nothing taken, where it is not."""
+    while needed(record := ports.ledger.read()):
+        try:
+            taken = ports.ledger.write(_leased(record, holder, ports.clock.now() + lease_seconds))
+        except LedgerConflictError:
+            continue
+        return Claim(holder, taken.epoch, lease_seconds)
+    return None
+
+
 def amend(
     ports: EnvironmentPorts, claim: Claim, change: Callable[[EnvironmentRecord], EnvironmentRecord]
 ) -> EnvironmentRecord:

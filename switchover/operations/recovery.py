@@ -30,6 +30,7 @@ def recover_abandoned(ports: EnvironmentPorts, holder: str) -> tuple[HistoryEntr
             reason=f"its deployer went silent; the lease expired {max(0.0, silent):.0f} s ago",
             rollout_id=rollout.id,
             event=Event.LEASE_EXPIRED,
+            only=rollout.id,
         )
         entry = _end(ports, request)
         if entry:
@@ -57,6 +58,7 @@ def request_for_run(rollout: Rollout, event: Event, reason: str) -> RollbackRequ
         reason=reason,
         rollout_id=rollout.id,
         event=event,
+        only=rollout.id,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from switchover.decide.deployment import DeployPlan
-from switchover.model import HistoryEntry, Observation, Verdict
+from switchover.model import HistoryEntry, Observation, Reason, Verdict
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim
 from switchover.operations.rollout import (
@@ -27,9 +27,10 @@ def roll_out(
     rollout_id: str,
     kind: str,
     flow_run_id: str | None = None,
+    reasons: tuple[Reason, ...] = (),
 ) -> HistoryEntry:
     """Bring the plan's release live, or raise where it stopped: the caller takes it back from there."""
-    rollout = begin(ports, claim, plan, rollout_id=rollout_id, flow_run_id=flow_run_id)
+    rollout = begin(ports, claim, plan, rollout_id=rollout_id, flow_run_id=flow_run_id, reasons=reasons)
     rollout = await_ready(ports, claim, start_slot(ports, claim, rollout))
     run_smoke_tests(ports, claim, rollout, plan.smoke_tests)
     watching = open_watch(ports, rollout)

@@ -27,7 +27,7 @@ from switchover.model import (
 )
 from switchover.operations.closing import close_rollout
 from switchover.operations.environment import EnvironmentPorts
-from switchover.operations.lease import Claim, release, take_over
+from switchover.operations.lease import Claim, take_over, take_over_if
 from switchover.operations.retreat import retreat
 from switchover.operations.roll_out import roll_out
 from switchover.operations.route import retire
@@ -37,7 +37,10 @@ LEASE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """Who wants which service back on what, and why. `version` None: what was live before."""
+    """Who wants which service back on what, and why. `version` None: what was live before.
+
+    `only` names a rollout: nothing is touched when that one has ended already, whatever else is in flight.
+    """
 
     service: str
     version: str | None
@@ -45,6 +48,7 @@ class RollbackRequest:
     reason: str
     rollout_id: str
     event: Event = Event.ROLLBACK_REQUESTED
+    only: str | None = None
 
 
 def read_plan(ports: EnvironmentPorts, service: str, version: str | None) -> RollbackPlan:
@@ -71,13 +75,19 @@ def read_plan_of_run(ports: EnvironmentPorts, service_name: str, flow_run_id: st
 def restore_traffic(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[Claim, RollbackPlan]:
     """The urgent half for a rollout in flight: take the environment over and put all traffic where it belongs.
 
-    Whatever the older epoch still wants to do is refused from here. With nothing in flight the plan says so.
+    Whatever the older epoch still wants to do is refused from here. With nothing in flight the plan says so, the
+    environment stays with whoever has it, and the claim is good for nothing.
     """
-    claim = take_over(ports, request.holder, LEASE_SECONDS)
-    service = ports.ledger.read().services.get(request.service, ServiceRecord())
-    if service.rollout is None:
-        release(ports, claim)
-        return claim, plan_recovery(request.service, service)
+
+    def in_flight(record: EnvironmentRecord) -> bool:
+        rollout = record.services.get(request.service, ServiceRecord()).rollout
+        return rollout is not None and request.only in (None, rollout.id)
+
+    claim = take_over_if(ports, request.holder, LEASE_SECONDS, in_flight)
+    if claim is None:
+        service = ports.ledger.read().services.get(request.service, ServiceRecord())
+        nothing = Claim(request.holder, epoch=0, lease_seconds=0.0)
+        return nothing, plan_recovery(request.service, replace(service, rollout=None))
     return claim, retreat(ports, claim, request.service, request.event, (rollback_reason(request.reason),))
 
 
@@ -95,7 +105,8 @@ def redeploy(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest, pl
     """Start an earlier release beside the live one, by digest from the ledger, and switch when it is ready."""
     redeployment = _redeployment(ports, request, plan)
     try:
-        return roll_out(ports, claim, redeployment, rollout_id=request.rollout_id, kind=ROLLBACK)
+        reasons = (rollback_reason(request.reason),)
+        return roll_out(ports, claim, redeployment, rollout_id=request.rollout_id, kind=ROLLBACK, reasons=reasons)
     except SwitchoverError:
         undo = replace(request, version=None, event=Event.FAILED)
         claim, way_back = restore_traffic(ports, undo)
@@ -114,11 +125,11 @@ def roll_back(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[Rollba
     if plan.way is Way.REDEPLOY:
         claim = take_over(ports, request.holder, LEASE_SECONDS)
         return plan, redeploy(ports, claim, request, plan)
-    claim, plan = restore_traffic(ports, request)
-    if plan.way is Way.NOTHING:
-        return roll_back(ports, request)
-    entry = end_rollout(ports, claim, request, plan)
-    return (plan, entry) if reaches(plan, request.version) else roll_back(ports, request)
+    claim, applied = restore_traffic(ports, request)
+    if applied.way is Way.NOTHING:  # somebody else was faster
+        return (applied, None) if request.only or reaches(plan, request.version) else roll_back(ports, request)
+    entry = end_rollout(ports, claim, request, applied)
+    return (applied, entry) if request.only or reaches(applied, request.version) else roll_back(ports, request)
 
 
 def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> DeployPlan:

@@ -12,6 +12,7 @@ from switchover.model import (
     HistoryEntry,
     Phase,
     ProbeResult,
+    Reason,
     Rollout,
     Route,
     SlotStatus,
@@ -27,15 +28,22 @@ _CRASHES_THAT_ARE_A_LOOP = 3
 
 
 def begin(
-    ports: EnvironmentPorts, claim: Claim, plan: DeployPlan, *, rollout_id: str, flow_run_id: str | None
+    ports: EnvironmentPorts,
+    claim: Claim,
+    plan: DeployPlan,
+    *,
+    rollout_id: str,
+    flow_run_id: str | None,
+    reasons: tuple[Reason, ...] = (),
 ) -> Rollout:
     """Write the rollout into the ledger. Nothing has happened yet. Repeating it with the same id is a no-op."""
+    now = ports.clock.now()
 
     def put(record: EnvironmentRecord) -> EnvironmentRecord:
         service = record.services.get(plan.release.service)
         if service and service.rollout and service.rollout.id == rollout_id:
             return record
-        return begin_rollout(plan, record, rollout_id=rollout_id, now=ports.clock.now(), flow_run_id=flow_run_id)
+        return begin_rollout(plan, record, rollout_id=rollout_id, now=now, flow_run_id=flow_run_id, reasons=reasons)
 
     return _rollout_in(amend(ports, claim, put), plan.release.service)
 

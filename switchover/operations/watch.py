@@ -100,5 +100,5 @@ def _unhealthy(rollout: Rollout, verdict: Verdict) -> UnhealthyError:
         f"{rollout.service} {rollout.release.version} is unhealthy at {rollout.canary_percent} %",
         expected="a release no worse than the one that is live",
         found="; ".join(reason.message for reason in verdict.reasons),
-        next_step=f"nothing: {rollout.old_version or 'no release'} has the traffic back; `switchover history` keeps why",
+        next_step=f"nothing: {rollout.old_version or 'nobody'} has the traffic back (`switchover history` keeps why)",
     )

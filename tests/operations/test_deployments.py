@@ -170,6 +170,7 @@ def test_a_rollback_by_hand_redeploys_by_digest_and_twice_goes_two_back(house: H
         assert plan.serve_version == wanted
         assert entry is not None
         assert (entry.kind, entry.outcome) == ("rollback", "live")
+        assert [reason.message for reason in entry.reasons] == ["asked for"]
         house.assert_one_healthy_colour(wanted)
 
 
