@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from flows.names import name_deploy
 from flows.state_hooks import take_back
@@ -34,14 +33,23 @@ Strategy = Literal["as configured", "instant", "canary-10", "canary-50", "canary
     persist_result=False,
 )
 def deploy(
-    service: Annotated[str, Field(description="The service, as in switchover.toml.")],
-    version: Annotated[str, Field(description="A released version, for example 1.2.0.")],
-    environment: Annotated[str, Field(description="Where it goes live.")],
-    strategy: Annotated[Strategy, Field(description="How the traffic moves.")] = AS_CONFIGURED,
-    config: Annotated[str, Field(description="Path of switchover.toml where the flow runs.")] = FILE_NAME,
-    dry_run: Annotated[bool, Field(description="Show the plan and stop.")] = False,
+    service: str,
+    version: str,
+    environment: str,
+    strategy: Strategy = AS_CONFIGURED,
+    config: str = FILE_NAME,
+    dry_run: bool = False,
 ) -> HistoryEntry | DeployPlan:
-    """Bring a released version live in an environment, and leave it as it was when anything goes wrong."""
+    """Bring a released version live in an environment, and leave it as it was when anything goes wrong.
+
+    Args:
+        service: The service, as in switchover.toml.
+        version: A released version, for example 1.2.0.
+        environment: Where it goes live.
+        strategy: How the traffic moves.
+        config: Path of switchover.toml where the flow runs.
+        dry_run: Show the plan and stop.
+    """
     place = Place(config, environment)
     plan = plan_deployment(place, service, version, strategy)
     show_plan(plan)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
-from pydantic import Field
 
 from flows.names import name_check
 from switchover.config import FILE_NAME
@@ -16,11 +13,13 @@ from tasks.recover import end_abandoned
 
 
 @flow(name="check-environment", flow_run_name=name_check, persist_result=False)
-def check_environment(
-    environment: Annotated[str, Field(description="The environment to look after.")],
-    config: Annotated[str, Field(description="Path of switchover.toml where the flow runs.")] = FILE_NAME,
-) -> tuple[HistoryEntry, ...]:
-    """End rollouts whose deployer is gone, then fail if ledger, router and processes say different things."""
+def check_environment(environment: str, config: str = FILE_NAME) -> tuple[HistoryEntry, ...]:
+    """End rollouts whose deployer is gone, then fail if ledger, router and processes say different things.
+
+    Args:
+        environment: The environment to look after.
+        config: Path of switchover.toml where the flow runs.
+    """
     place = Place(config, environment)
     ended = end_abandoned(place)
     require_agreement(place)

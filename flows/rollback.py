@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from flows.names import name_rollback
 from switchover.config import FILE_NAME
@@ -20,16 +17,23 @@ from tasks.restore import plan_return, redeploy_earlier, retire_loser, return_tr
 
 @flow(name="rollback", flow_run_name=name_rollback, retries=2, retry_delay_seconds=5, persist_result=False)
 def rollback(
-    service: Annotated[str, Field(description="The service, as in switchover.toml.")],
-    environment: Annotated[str, Field(description="Where it is brought back.")],
-    version: Annotated[str | None, Field(description="Empty: what was live before.")] = None,
-    reason: Annotated[str, Field(description="Kept in the history.")] = "asked for by a person",
-    failed_run: Annotated[
-        str | None, Field(description="Only end the rollout that this flow run began; nothing if it has none.")
-    ] = None,
-    config: Annotated[str, Field(description="Path of switchover.toml where the flow runs.")] = FILE_NAME,
+    service: str,
+    environment: str,
+    version: str | None = None,
+    reason: str = "asked for by a person",
+    failed_run: str | None = None,
+    config: str = FILE_NAME,
 ) -> HistoryEntry | RollbackPlan:
-    """Bring a service back to an earlier version, or end the rollout that a failed run left behind."""
+    """Bring a service back to an earlier version, or end the rollout that a failed run left behind.
+
+    Args:
+        service: The service, as in switchover.toml.
+        environment: Where it is brought back.
+        version: Empty for what was live before.
+        reason: Kept in the history.
+        failed_run: Only end the rollout that this flow run began; nothing happens when it has none.
+        config: Path of switchover.toml where the flow runs.
+    """
     place = Place(config, environment)
     holder = f"rollback of {service}"
     # A rollout carries the id of the flow run that began it.

@@ -14,8 +14,7 @@ from prefect.logging.loggers import flow_run_logger
 from flows.rollback import rollback
 from switchover.config import FILE_NAME
 from switchover.decide.rollout import Event
-from switchover.operations.recovery import find_run, request_for_run, take_back_run
-from switchover.operations.rollback import roll_back
+from switchover.operations.recovery import end_if_in_flight, request_for_run, take_back_run
 from tasks.place import Place
 
 _EVENTS = {"CANCELLED": Event.CANCELLED, "CANCELLING": Event.CANCELLED, "CRASHED": Event.FAILED}
@@ -45,8 +44,7 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
         )
     except Exception:
         log.exception("the rollback flow could not run; finishing without Prefect")
-        if find_run(ports.ledger.read(), str(flow_run.id)):
-            roll_back(ports, request_for_run(rollout, event, reason))
+        end_if_in_flight(ports, request_for_run(rollout, event, reason))
 
 
 def _first_line(message: str | None) -> str:

@@ -20,7 +20,7 @@ from switchover.demo.monitor import Sight
 from switchover.demo.progress import Progress, describe_figures
 from switchover.demo.records import Move, PhaseRecord, RolloutRecord, Scene
 from switchover.errors import SwitchoverError
-from switchover.model import Colour
+from switchover.model import Colour, Phase
 
 _FRAMES_PER_SECOND = 4
 _BAR_WIDTH = 30
@@ -73,7 +73,7 @@ class LiveView:
     def moved(self, rollout: RolloutRecord, move: Move) -> None:
         """Show where the rollout is, and why it goes back."""
         self._rollout = f"{rollout.version} on {rollout.new_colour}: {move.phase}"
-        if rollout.reasons:
+        if rollout.reasons and move.phase is Phase.RETREATING:
             self.progress.verdict = rollout.reasons[-1]
 
     def hear(self, verdict: str) -> None:
@@ -101,6 +101,7 @@ class LiveView:
         for column in range(4):
             grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1 if column == 3 else None)  # noqa: PLR2004 the last
         for scene in self.progress.scenes:
+            title = f"{scene.number}. {scene.title}"
             done = self.progress.ended.get(scene.title)
             if done:
                 record, figures = done
@@ -111,9 +112,9 @@ class LiveView:
                     Text(describe_figures(figures), "dim"),
                 )
             elif scene is self.progress.playing:
-                row = (Text("▶", "bold yellow"), Text(scene.title, "bold"), Text(self._rollout, "yellow"), Text())
+                row = (Text("▶", "bold yellow"), Text(title, "bold"), Text(self._rollout, "yellow"), Text())
             else:
-                row = (Text("·", "dim"), Text(scene.title, "dim"), Text(), Text())
+                row = (Text("·", "dim"), Text(title, "dim"), Text(), Text())
             grid.add_row(*row)
         return grid
 

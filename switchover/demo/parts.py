@@ -50,7 +50,7 @@ class Parts:
         """Choose ports and folders; start nothing."""
         port = choose_port()
         crew = Crew.of(stage.work, stage.project, isolate(environ, stage.prefect_home, port), stage.logs)
-        return cls(stage, crew, PrefectServer(crew, port), hear, moved)
+        return cls(stage, crew, PrefectServer(crew, stage.prefect_home, port), hear, moved)
 
     def start_lane(self, name: str) -> Lane:
         """Start a process that runs flows. It is not ready yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import time
@@ -13,12 +12,12 @@ from dataclasses import dataclass
 from switchover.config import load_config
 from switchover.demo.figures import measure_phase
 from switchover.demo.load_report import LoadReport, read_load
-from switchover.demo.parts import Parts
+from switchover.demo.parts import Parts, end_leftovers
 from switchover.demo.progress import Progress, View
 from switchover.demo.promises import Played, Promise, judge_promises
 from switchover.demo.records import Ending, Kind, Scene
 from switchover.demo.releases import ReleaseLine
-from switchover.demo.stage import ENVIRONMENT, SERVICE, Stage, open_shop_history
+from switchover.demo.stage import ENVIRONMENT, SERVICE, ShopHistory, Stage, open_shop_history
 from switchover.demo.story import LATER_VERSIONS, Story
 from switchover.errors import SwitchoverError
 
@@ -47,20 +46,25 @@ def perform(
     story: list[Story] = []
     addresses: tuple[str, ...] = ()
     stopped_by, ended_well = "", False
+    history = open_shop_history()
     try:
-        _play(parts, progress, view, rate, story)
+        _play(parts, history, progress, view, rate, story)
         time.sleep(_AFTER_SECONDS)
         parts.stop_load()
         if keep:
             addresses = _keep_up(parts, view)
         ended_well = True
     except SwitchoverError as error:
+        if not (story and story[0].records):
+            raise  # nothing was played: there is nothing to report but the trouble itself
         stopped_by = f"{error.problem.failed}: {error.problem.found}; {error.problem.next_step}"
         view.say(str(error))
         parts.stop_load()
     finally:
         with _undisturbed():
             left_running = parts.end(keep=keep and ended_well)
+            if not ended_well:
+                end_leftovers(stage, environ)  # interrupted while a process was just being started, say
     load = read_load(stage.load_file)
     records = story[0].records if story else []
     played = tuple((record, measure_phase(record, load)) for record in records)
@@ -68,17 +72,17 @@ def perform(
     return Performance(played, judge_promises(played, load, rate, ending), load, addresses)
 
 
-def _play(parts: Parts, progress: Progress, view: View, rate: float, story: list[Story]) -> None:
+def _play(parts: Parts, history: ShopHistory, progress: Progress, view: View, rate: float, story: list[Story]) -> None:
     stage = parts.stage
     view.say("starting a Prefect server of its own, building the example's repository")
+    parts.server.begin_afresh()
     parts.server.start()
-    history = open_shop_history()
-    shutil.rmtree(stage.repository, ignore_errors=True)
     history.build_shop(stage.repository)
     releases, deploys = parts.start_lane("releases"), parts.start_lane("deploys")
     parts.open_environment()
     progress.sight = parts.see
     parts.server.wait_ready()
+    parts.server.remember_empty()
     view.say(f"Prefect is at {parts.server.address}, the shop at {parts.shop_address}")
     line = ReleaseLine(stage, history, releases, view.say)
     releases.wait_ready()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from switchover.adapters.processes import choose_free_port
 from switchover.demo.children import Child, Crew
 
 _HOST = "127.0.0.1"
+_DATABASE = "prefect.db"
+_EMPTY = "empty.db"
 # A new database on a busy machine of two cores.
 _START_SECONDS = 240.0
 _POLL_SECONDS = 0.25
@@ -47,6 +52,7 @@ class PrefectServer:
     """One server process; `start` and `stop` may follow each other."""
 
     crew: Crew
+    home: Path
     port: int
     child: Child | None = None
 
@@ -54,6 +60,23 @@ class PrefectServer:
     def address(self) -> str:
         """Where a browser finds it."""
         return f"http://{_HOST}:{self.port}"
+
+    def begin_afresh(self) -> None:
+        """Put the empty database that was remembered in the place of the last run's."""
+        empty = self.home / _EMPTY
+        if empty.exists():
+            for name in (_DATABASE, f"{_DATABASE}-wal", f"{_DATABASE}-shm"):
+                (self.home / name).unlink(missing_ok=True)
+            shutil.copyfile(empty, self.home / _DATABASE)
+
+    def remember_empty(self) -> None:
+        """Keep a copy of the database as it is now, unless there is one: making it takes half a minute."""
+        if (self.home / _EMPTY).exists():
+            return
+        beside = self.home / f"{_EMPTY}.new"
+        with closing(sqlite3.connect(self.home / _DATABASE)) as source, closing(sqlite3.connect(beside)) as copy:
+            source.backup(copy)
+        beside.replace(self.home / _EMPTY)
 
     def start(self) -> None:
         """Begin to start it. Does not wait."""

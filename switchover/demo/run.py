@@ -29,7 +29,6 @@ from switchover.demo.progress import Progress, View
 from switchover.demo.report import print_report, report_to_json
 from switchover.demo.stage import Stage
 from switchover.demo.story import plan_scenes
-from switchover.demo.timeline import draw_timeline
 
 WORK_FOLDER = ".switchover-demo"
 _REPORT = "report.json"
@@ -70,13 +69,14 @@ def demo(*, as_json: bool, output: Path, keep: bool, stop_only: bool, rate: floa
     """
     stage = Stage(Path(WORK_FOLDER).resolve(), output.resolve())
     console = _open_console(as_json=as_json)
-    stage.prepare()
+    stage.open()
     with hold_alone(stage.work), _ending_in_order():
         ended = end_leftovers(stage, os.environ)
-        if ended:
+        if ended or stop_only:
             console.print(f"ended {ended} processes of an earlier demonstration")
         if stop_only:
             return 0
+        stage.clear()
         progress = Progress(plan_scenes(repeat_bad))
         with _open_view(console, progress, stage, as_json=as_json) as view:
             done = perform(stage, os.environ, progress, view, rate=rate, keep=keep)
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _finish(stage: Stage, console: Console, progress: Progress, done: Performance, *, as_json: bool) -> int:
-    pictures = draw_timeline(stage.output, done.played, done.load)
+    pictures = _draw(stage, console, done)
     report = stage.output / _REPORT
     document = report_to_json(done.played, done.promises, time.time() - progress.began, (report, *pictures))
     document["addresses"] = list(done.addresses)
@@ -104,7 +104,20 @@ def _finish(stage: Stage, console: Console, progress: Progress, done: Performanc
         console.print(address, soft_wrap=True, highlight=False)
     if done.addresses:
         console.print("They stay up until `switchover demo --stop` in this folder.", highlight=False)
-    return 0 if document["kept"] else 1
+    broken = [promise.name for promise in done.promises if not promise.kept]
+    if broken:
+        click.echo(f"broken promises: {', '.join(broken)}", err=True)
+    return 1 if broken else 0
+
+
+def _draw(stage: Stage, console: Console, done: Performance) -> tuple[Path, ...]:
+    try:
+        # It takes a second to import, and everything else works without it.
+        from switchover.demo.timeline import draw_timeline  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        console.print(f"no timeline picture: {error.name} is missing (pip install 'switchover\\[demo]')")
+        return ()
+    return draw_timeline(stage.output, done.played, done.load)
 
 
 def _open_console(*, as_json: bool) -> Console:

@@ -58,26 +58,30 @@ class Stage:
 
     @property
     def logs(self) -> Path:
-        """What the processes write."""
-        return self.output / "logs"
+        """What the processes write. In our own folder, because it is emptied before a run."""
+        return self.work / "logs"
 
     @property
     def load_file(self) -> Path:
         """The load generator's record."""
         return self.output / "load.jsonl"
 
-    def prepare(self) -> None:
-        """Make the folders, without what an earlier run left of its logs and records."""
+    def open(self) -> None:
+        """Make the demonstration's own folder."""
         ensure_private_folder(self.work)
+
+    def clear(self) -> None:
+        """Take away what an earlier run left: its repository, logs and records. The Prefect server's home stays."""
+        shutil.rmtree(self.repository, ignore_errors=True)
+        shutil.rmtree(self.logs, ignore_errors=True)
+        ensure_private_folder(self.logs)
         try:
             self.output.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(self.logs, ignore_errors=True)
-            self.logs.mkdir()
             self.load_file.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(
                 f"cannot write to {self.output}",
-                expected="a folder for logs, records and pictures",
+                expected="a folder for the report and the pictures",
                 found=error.strerror or str(error),
                 next_step="name another one with --output",
             ) from error

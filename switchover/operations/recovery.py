@@ -32,7 +32,7 @@ def recover_abandoned(ports: EnvironmentPorts, holder: str) -> tuple[HistoryEntr
             event=Event.LEASE_EXPIRED,
             only=rollout.id,
         )
-        entry = _end(ports, request)
+        entry = end_if_in_flight(ports, request)
         if entry:
             entries.append(entry)
     return tuple(entries)
@@ -72,7 +72,8 @@ def rollouts_in_flight(record: EnvironmentRecord) -> tuple[Rollout, ...]:
     return tuple(service.rollout for service in record.services.values() if service.rollout)
 
 
-def _end(ports: EnvironmentPorts, request: RollbackRequest) -> HistoryEntry | None:
+def end_if_in_flight(ports: EnvironmentPorts, request: RollbackRequest) -> HistoryEntry | None:
+    """End the rollout that the request is about; None when it has ended, or somebody else is ending it."""
     try:
         claim, plan = restore_traffic(ports, request)
         return None if plan.way is Way.NOTHING else end_rollout(ports, claim, request, plan)

@@ -127,9 +127,9 @@ def roll_back(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[Rollba
         return plan, redeploy(ports, claim, request, plan)
     claim, applied = restore_traffic(ports, request)
     if applied.way is Way.NOTHING:  # somebody else was faster
-        return (applied, None) if request.only or reaches(plan, request.version) else roll_back(ports, request)
+        return (applied, None) if reaches(plan, request.version) else roll_back(ports, request)
     entry = end_rollout(ports, claim, request, applied)
-    return (applied, entry) if request.only or reaches(applied, request.version) else roll_back(ports, request)
+    return (applied, entry) if reaches(applied, request.version) else roll_back(ports, request)
 
 
 def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> DeployPlan:

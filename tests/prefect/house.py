@@ -276,9 +276,7 @@ def open_house(
     environment = f"test-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "switchover.toml").write_text(
-        _CONFIG.format(
-            environment=environment, hold_seconds=hold_seconds, lease_seconds=lease_seconds, secrets=secrets
-        )
+        _CONFIG.format(environment=environment, hold_seconds=hold_seconds, lease_seconds=lease_seconds, secrets=secrets)
     )
     house = House(folder, environment, server)
     try:

@@ -138,4 +138,3 @@ def test_a_deployment_that_lost_its_host_is_taken_back_by_the_heartbeat(
         assert house.wait_ended(run) == "CRASHED"
         house.require_one_colour("1.0.0")
         assert len(house.rolled_back()) == 1
-
