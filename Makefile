@@ -7,7 +7,7 @@ UV     := 0.13.9
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-ui test test-slow check format lock deployments benchmarks docs clean
+.PHONY: help setup demo demo-ui test test-slow lint check format lock deployments benchmarks docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,12 +36,13 @@ test: $(READY)  ## the tests, with real Prefect, Envoy and processes
 test-slow: $(READY)  ## the demo as a test, the kill matrix, and what has to wait for a heartbeat
 	$(BIN)/pytest -m slow --timeout 900
 
-check: $(READY)  ## formatting, lint, types, import contracts, tests
+lint: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory test
+
+check: lint test  ## what has to pass before every commit
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff format .
@@ -58,7 +59,7 @@ benchmarks: $(READY)  ## every figure of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
 
 docs: $(READY)  ## write the generated pages again
-	@$(BIN)/python -m switchover.docs
+	@$(BIN)/python -m switchover.config_reference docs
 
 clean:  ## remove the virtual environment and the demo's output
 	rm -rf $(VENV) $(DEMO_OUTPUT)

@@ -107,7 +107,7 @@ class LiveView:
                 record, figures = done
                 row = (
                     Text("✓", "green"),
-                    Text(scene.title),
+                    Text(title),
                     Text(record.outcome),
                     Text(describe_figures(figures), "dim"),
                 )

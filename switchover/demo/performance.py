@@ -125,7 +125,9 @@ def _keep_up(parts: Parts, view: View) -> tuple[str, ...]:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """A second Ctrl-C must not keep the first one from ending everything."""
-    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [
+        (number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ]
     try:
         yield
     finally:

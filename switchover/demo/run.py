@@ -137,16 +137,20 @@ def _open_view(console: Console, progress: Progress, stage: Stage, *, as_json: b
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """SIGTERM ends the demonstration as Ctrl-C does: with everything that it started."""
+    """SIGTERM and a closed terminal end the demonstration as Ctrl-C does: with everything that it started.
+
+    Ctrl-C is taken by name too: a shell starts programs in the background deaf to it.
+    """
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = [(number, signal.signal(number, interrupt)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

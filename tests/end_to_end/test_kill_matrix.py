@@ -25,9 +25,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill-matrix")]
 
 WRITE, START, ROUTE, STOP, HISTORY = (
     "SqliteLedger.write",
-    "SupervisorSlots.start",
+    "LocalSlots.start",
     "EnvoyRouter.set_route",
-    "SupervisorSlots.stop",
+    "LocalSlots.stop",
     "SqliteLedger.append_history",
 )
 # claim, begin, starting, start, testing, 10 %, 100 %, baking, committed, 100 % again, stop, close, free
