@@ -7,7 +7,7 @@ UV     := 0.13.9
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-ui test test-slow lint check format lock deployments benchmarks docs clean
+.PHONY: help setup demo demo-ui demo-stop test test-slow lint check format lock deployments benchmarks docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ demo: $(READY)  ## the main job: release, deploy, canary under load, break, roll
 
 demo-ui: $(READY)  ## the same, leaving the Prefect server and the environment up
 	@$(BIN)/switchover demo --output $(DEMO_OUTPUT) --keep
+
+demo-stop: $(READY)  ## end what `make demo-ui` left up
+	@$(BIN)/switchover demo --stop --output $(DEMO_OUTPUT)
 
 test: $(READY)  ## the tests, with real Prefect, Envoy and processes
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"

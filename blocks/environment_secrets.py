@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from prefect.blocks.core import Block
-from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from pydantic import Field, SecretStr
+from prefect.types import SecretDict
+from pydantic import Field, SecretStr, field_validator
 
-_ANSWER_SECONDS = 5.0
+from blocks.server_call import single_try
 
 
 class EnvironmentSecrets(Block):
@@ -24,8 +24,9 @@ class EnvironmentSecrets(Block):
     _block_type_slug: ClassVar[str | None] = "switchover-environment-secrets"
     _description: ClassVar[str | None] = "Secret variables of one environment's services and its notification address."
 
-    variables: dict[str, SecretStr] = Field(
-        default_factory=dict,
+    # A dictionary of secrets would be shown by the server's API; a secret dictionary is not.
+    variables: SecretDict = Field(
+        default_factory=lambda: SecretDict({}),
         title="Secret variables",
         description="Handed to those services whose `secret_variables` in switchover.toml name them.",
     )
@@ -35,9 +36,17 @@ class EnvironmentSecrets(Block):
         description="A Slack-compatible webhook; needs [notifications] in switchover.toml.",
     )
 
+    @field_validator("variables")
+    @classmethod
+    def _holds_texts(cls, value: SecretDict) -> SecretDict:
+        if not all(isinstance(each, str) for each in value.get_secret_value().values()):
+            msg = "the value of a variable is a text"
+            raise ValueError(msg)
+        return value
+
     def merge_into(self, environ: Mapping[str, str], webhook_variable: str) -> dict[str, str]:
         """`environ` with these secrets in it; where both have a variable the block's value counts."""
-        merged = {**environ, **{name: value.get_secret_value() for name, value in self.variables.items()}}
+        merged = {**environ, **self.variables.get_secret_value()}
         if self.webhook_address is not None:
             merged[webhook_variable] = self.webhook_address.get_secret_value()
         return merged
@@ -53,8 +62,7 @@ def read_environ(environment: str, webhook_variable: str, environ: Mapping[str, 
 
     Asks the server once and does not wait for one that is gone: then whatever httpx raises is raised.
     """
-    quick = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: _ANSWER_SECONDS}
-    with temporary_settings(updates=quick):
+    with single_try():
         try:
             block = EnvironmentSecrets.load(name_block(environment))
         except ValueError:  # Prefect's word for a block, or a type of block, that nobody has made

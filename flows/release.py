@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, unmapped
-from pydantic import Field
 
 from flows.names import name_release
 from switchover.adapters.release_tools import open_release_tools, read_release_scope
@@ -25,12 +24,16 @@ from tasks.version_check import ask_store, check_versions, commit_versions, prep
 
 @flow(name="release", flow_run_name=name_release, persist_result=False)
 def release(
-    config: Annotated[str, Field(description="Path of switchover.toml in the checkout to release.")] = FILE_NAME,
-    dry_run: Annotated[bool, Field(description="Show the plan and stop.")] = False,
+    config: str = FILE_NAME,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Release every component whose version is new; a finished release that runs again does nothing.
 
     Returns the report that `switchover release --json` prints, for a dry run the plan.
+
+    Args:
+        config: Path of switchover.toml in the checkout to release.
+        dry_run: Show the plan and stop.
     """
     scope = read_release_scope(Path(config))
     if dry_run:

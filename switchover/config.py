@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from switchover.errors import InputError
-from switchover.model import JudgeSettings, SmokeTest, Step, Workload
+from switchover.model import Container, JudgeSettings, SmokeTest, Step, Workload
 
 FILE_NAME = "switchover.toml"
 STRATEGIES = ("instant", "canary-10", "canary-50", "canary-90")
@@ -68,8 +68,24 @@ class SmokeConfig(_Section):
     within_ms: int = Field(2000, ge=1, le=120_000, description="An answer that takes longer fails the test.")
 
 
+class ContainerConfig(_Section):
+    """A service whose replicas are containers; see docs/containers.md."""
+
+    context: str | None = Field(
+        None, description="Folder that the image is built from, relative to this file; the service's path if absent."
+    )
+    dockerfile: str = Field("Dockerfile", description="The recipe, relative to `context`.")
+    port: int = Field(8080, ge=1, le=65535, description="Where the service listens inside; PORT says the same.")
+    cpus: float | None = Field(None, gt=0, le=1024, description="Processors that a replica may use; absent: no limit.")
+    read_only: bool = Field(default=True, description="The image cannot be written to at run time, except for /tmp.")
+    capabilities: list[Annotated[str, Field(pattern=r"^[A-Z_]+$")]] = Field(
+        default_factory=list,
+        description="Linux capabilities that it keeps, like `CHOWN`; all others are dropped.",
+    )
+
+
 class ServiceConfig(_Section):
-    """A deployed service."""
+    """A deployed service: processes that `command` starts, or containers."""
 
     path: str = Field(description="Folder of the service, relative to this file.")
     package: str | None = Field(None, description="Its name in the workspace; the service's own name if absent.")
@@ -79,7 +95,10 @@ class ServiceConfig(_Section):
         description="Run in the repository's root; {output} is the folder to fill, {python} is allowed. "
         "Without it the service's own folder is the artifact.",
     )
-    command: list[str] = Field(min_length=1, description="Started once per replica with PORT set; {python} is allowed.")
+    command: list[str] | None = Field(
+        None, min_length=1, description="Started once per replica with PORT set; {python} is allowed."
+    )
+    container: ContainerConfig | None = None
     replicas: int = Field(2, ge=1, le=64, description="How many copies of a colour run.")
     health_path: HttpPath = Field("/healthz", description="A replica is ready while this answers 200.")
     ready_seconds: Seconds = Field(30.0, description="How long a replica may take until its health path answers 200.")
@@ -102,6 +121,17 @@ class ServiceConfig(_Section):
             msg = f"not a regular expression: {error}"
             raise ValueError(msg) from error
         return value
+
+    @model_validator(mode="after")
+    def _runs_in_one_way(self) -> ServiceConfig:
+        if (self.command is None) == (self.container is None):
+            given = "neither" if self.command is None else "both"
+            msg = f"a service needs either `command` (processes) or a section `container` (containers), got {given}"
+            raise ValueError(msg)
+        if self.container is not None and self.build is not None:
+            msg = "`build` makes the files of a process; what goes into an image is said by its dockerfile"
+            raise ValueError(msg)
+        return self
 
 
 class StepConfig(_Section):
@@ -190,7 +220,7 @@ class PlacementConfig(_Section):
 class EnvironmentConfig(_Section):
     """Where releases come live."""
 
-    target: Literal["local"] = Field("local", description="Where colours live: processes of this machine.")
+    target: Literal["local"] = Field("local", description="Where colours live: this machine.")
     state: str | None = Field(
         None, description="Folder of ledger, logs and slots; .switchover/<environment> if absent."
     )
@@ -286,7 +316,7 @@ class Config(_Section):
         """How one colour of the service runs there."""
         config, placement = self.service(service), self.placement(environment, service)
         return Workload(
-            command=tuple(config.command),
+            command=tuple(config.command or ()),
             replicas=placement.replicas or config.replicas,
             health_path=config.health_path,
             environment={**config.environment, **placement.environment},
@@ -296,6 +326,7 @@ class Config(_Section):
             latency_budget_ms=config.latency_budget_ms,
             memory_limit_mb=config.memory_limit_mb,
             log_error_pattern=config.log_error_pattern,
+            container=_container(config.container),
         )
 
     def smoke_tests(self, service: str) -> tuple[SmokeTest, ...]:
@@ -310,6 +341,12 @@ class Config(_Section):
         """The environment's own steps, None where it uses a named strategy."""
         steps = self.environment(environment).steps
         return tuple(Step(step.canary_percent, step.hold_seconds) for step in steps) if steps else None
+
+
+def _container(config: ContainerConfig | None) -> Container | None:
+    if config is None:
+        return None
+    return Container(config.port, config.cpus, config.read_only, tuple(config.capabilities))
 
 
 def load_config(path: Path) -> Config:

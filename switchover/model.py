@@ -76,13 +76,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """How a replica runs as a container: the port that it listens on inside, and what it may do.
+
+    `cpus` is how many processors it may use, None: not limited. `capabilities` are the Linux capabilities that it
+    keeps; all others are dropped.
+    """
+
+    port: int
+    cpus: float | None = None
+    read_only: bool = True
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """How one colour of a service runs. Kept in the ledger, so that a rollback needs nothing else.
 
     `command` is started once per replica in the unpacked artifact, with `PORT` (and the other variables of
-    `environment`) set; `secret_variables` names variables that are handed through from the operator's own
-    environment and never written down. `log_error_pattern` is a regular expression; a log line that it
-    matches counts as an error. `memory_limit_mb` None: not limited.
+    `environment`) set; with a `container` the artifact is an image, which says itself what to start.
+    `secret_variables` names variables that are handed through from the operator's own environment and never
+    written down. `log_error_pattern` is a regular expression; a log line that it matches counts as an error.
+    `memory_limit_mb` None: not limited.
     """
 
     command: tuple[str, ...]
@@ -95,6 +110,7 @@ class Workload:
     latency_budget_ms: int = 500
     memory_limit_mb: int | None = None
     log_error_pattern: str = r"\b(ERROR|CRITICAL|FATAL)\b"
+    container: Container | None = None
 
 
 @dataclass(frozen=True, slots=True)

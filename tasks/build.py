@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from blocks.container_host import BUILD_HOST, open_container_host
 from switchover.adapters.release_tools import ReleaseScope, open_release_tools
 from switchover.operations.release import Built, Pending, build
 from tasks.repeating import worth_repeating
@@ -24,4 +26,5 @@ from tasks.repeating import worth_repeating
 )
 def build_component(scope: ReleaseScope, pending: Pending, folder: Path) -> Built:
     """Make the archive of a component in `folder`."""
-    return build(open_release_tools(scope.root, scope.artifacts), pending, folder)
+    tools = open_release_tools(scope.root, scope.artifacts, partial(open_container_host, BUILD_HOST))
+    return build(tools, pending, folder)

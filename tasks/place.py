@@ -6,9 +6,10 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from blocks.container_host import open_container_host
 from blocks.environment_secrets import name_block, read_environ
 from switchover.adapters.connect import connect
 from switchover.config import Config, NotificationsConfig, load_config
@@ -32,7 +33,13 @@ class Place:
         """The environment's ports, with its daemon up, and with the secrets that an operator filled in."""
         config = self.load()
         variable = (config.notifications or NotificationsConfig()).webhook_variable
-        return connect(config, self.environment, start=True, environ=_read_secrets(self.environment, variable))
+        return connect(
+            config,
+            self.environment,
+            start=True,
+            environ=_read_secrets(self.environment, variable),
+            open_client=partial(open_container_host, name_block(self.environment)),
+        )
 
     def connect_at_once(self) -> EnvironmentPorts:
         """As `connect`, with this process's own variables only: no call to Prefect stands in front."""

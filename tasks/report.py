@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from blocks.server_call import single_try
 from switchover.decide.deployment import DeployPlan
 from switchover.decide.report import (
     Look,
@@ -44,6 +45,7 @@ def show_timeline(service: str, environment: str, looks: Sequence[Look]) -> None
 def publish(title: str, markdown: str) -> None:
     """Create the artifact under a key made of its title."""
     try:
-        create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9]+", "-", title.lower()), description=title)
+        with single_try():
+            create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9]+", "-", title.lower()), description=title)
     except Exception as error:  # noqa: BLE001 whatever the server does, the rollout goes on
         get_run_logger().warning("the artifact %r was not delivered: %s", title, error)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchover.adapters.container_engine import OpenClient
 from switchover.adapters.local_target import LocalTarget, PublicListener
 from switchover.adapters.waiting import wait_until
 from switchover.model import Artifact, Colour, Release, Workload
@@ -98,12 +99,14 @@ def ask(address: str, path: str, headers: dict[str, str] | None = None) -> http.
 
 
 @contextlib.contextmanager
-def local_environment(folder: Path, environ: dict[str, str]) -> Iterator[LocalCase]:
+def local_environment(
+    folder: Path, environ: dict[str, str], open_client: OpenClient | None = None
+) -> Iterator[LocalCase]:
     """Start an environment below `folder`; nothing of it is left afterwards."""
     (folder / "store").mkdir()
     (folder / "run").mkdir(mode=0o700)
     fence, store = FakeFence(), InMemoryArtifactStore(folder / "store")
-    target = LocalTarget(folder / "state", store, fence, environ)
+    target = LocalTarget(folder / "state", store, fence, environ, open_client=open_client)
     try:
         target.ensure_running()
         yield LocalCase(target, fence, store, folder, folder / "state")

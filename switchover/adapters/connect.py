@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from switchover.adapters.container_engine import OpenClient
 from switchover.adapters.file_fence import EnvironmentLock, FileFence
 from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.adapters.local_target import LocalTarget, PublicListener
@@ -37,23 +38,30 @@ class LocalEnvironment:
 
 
 def connect(
-    config: Config, environment: str, *, start: bool, environ: Mapping[str, str] = os.environ
+    config: Config,
+    environment: str,
+    *,
+    start: bool,
+    environ: Mapping[str, str] = os.environ,
+    open_client: OpenClient | None = None,
 ) -> EnvironmentPorts:
     """The ports of an environment. With `start` its router and supervisor are up when this returns."""
-    local = open_local(config, environment, environ)
+    local = open_local(config, environment, environ, open_client)
     if start:
         local.ensure_running()
     return local.ports
 
 
-def open_local(config: Config, environment: str, environ: Mapping[str, str] = os.environ) -> LocalEnvironment:
-    """Build everything and start nothing."""
+def open_local(
+    config: Config, environment: str, environ: Mapping[str, str] = os.environ, open_client: OpenClient | None = None
+) -> LocalEnvironment:
+    """Build everything and start nothing. `open_client`: the container engine, None for that of `DOCKER_HOST`."""
     state = config.state_folder(environment)
     lock = EnvironmentLock(state / _LOCK_FILE)
     ledger = SqliteLedger(state / LEDGER_FILE, environment, lock)
     store = FolderArtifacts(config.artifacts_folder())
     fence = FileFence(lock, ledger.read_epoch)
-    target = LocalTarget(state, store, fence, environ, _watchdog_command(config, environment))
+    target = LocalTarget(state, store, fence, environ, _watchdog_command(config, environment), open_client)
     ports = EnvironmentPorts(
         name=environment,
         ledger=ledger,

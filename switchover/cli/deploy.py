@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from switchover.adapters.connect import read_histories
-from switchover.adapters.prefect_api import find_prefect_api
 from switchover.cli.follow import follow
 from switchover.cli.options import choose_environment, common_options, environment_option, find_config, open_ports
 from switchover.cli.output import emit
+from switchover.cli.prefect_run import prepare_prefect
 from switchover.config import STRATEGIES, load_config
 from switchover.decide.deployment import Action, DeployPlan
-from switchover.errors import InputError, TargetError
+from switchover.errors import TargetError
 from switchover.model import Phase
 from switchover.operations.deployment import AS_CONFIGURED, plan_deploy
 from switchover.operations.environment import EnvironmentPorts
 
-_HEALTH_SECONDS = 2.0
-# What the flow logs goes to the server, tracebacks too; here the ledger is followed instead.
-_QUIET_PREFECT = {
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-}
 _PREFECT_PACKAGES = ("prefect", "httpx", "httpcore", "anyio")
 
 
@@ -66,7 +59,7 @@ def deploy(
     if dry_run or plan.action is Action.NOTHING:
         emit({"plan": plan, "entry": None}, describe_plan(plan), as_json=as_json)
         return
-    _require_prefect()
+    prepare_prefect("this deployment")
     _run_flow(file, ports, plan, strategy)
     entry = next(iter(ports.ledger.read_history(service, 1)), None)
     emit({"plan": plan, "entry": entry}, f"{service} {version} is live in {environment}", as_json=as_json)
@@ -90,28 +83,7 @@ def describe_plan(plan: DeployPlan) -> str:
     return "\n".join(lines)
 
 
-def _require_prefect() -> None:
-    api = find_prefect_api(os.environ)
-    if api is None:
-        raise InputError(
-            "there is no Prefect API to record this deployment",
-            expected="PREFECT_API_URL in the environment or in the active Prefect profile",
-            found="neither",
-            next_step="run `prefect server start`, then set PREFECT_API_URL=http://127.0.0.1:4200/api",
-        )
-    trouble = api.find_trouble(_HEALTH_SECONDS)
-    if trouble:
-        raise InputError(
-            f"the Prefect API at {api.url} cannot be used",
-            expected=f"an answer from {api.url}/health within {_HEALTH_SECONDS:.0f} s",
-            found=trouble,
-            next_step="start the server (`prefect server start`), or correct PREFECT_API_URL",
-        )
-
-
 def _run_flow(file: Path, ports: EnvironmentPorts, plan: DeployPlan, strategy: str) -> None:
-    for name, value in _QUIET_PREFECT.items():
-        os.environ.setdefault(name, value)
     # Prefect takes seconds to import, and every other command, a rollback above all, does without it.
     from flows.deploy import deploy as flow  # noqa: PLC0415
 

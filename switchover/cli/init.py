@@ -47,7 +47,8 @@ def init(config_path: Path | None, *, as_json: bool) -> None:
     lines = [f"wrote {file} with {', '.join(service.name for service in services)}"]
     lines += [f"look at {finding.key}: {finding.message}" for finding in findings]
     document = {"file": file, "services": services, "findings": findings}
-    emit(document, "\n".join([*lines, "next: read it, then `switchover check`"]), as_json=as_json)
+    lines.append("next: read it, add .switchover/ to .gitignore, then `switchover check`")
+    emit(document, "\n".join(lines), as_json=as_json)
 
 
 def _target(config_path: Path | None) -> Path:

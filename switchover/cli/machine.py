@@ -137,7 +137,7 @@ def _prefect_server() -> Part:
 def _engine() -> Part:
     path = shutil.which("docker") or shutil.which("podman")
     name = Path(path).name if path else "docker or podman"
-    return _program(name, path, "container images (target local: none)", "install podman from the system's packages")
+    return _program(name, path, "services that run as containers", "install podman from the system's packages")
 
 
 def _rights(name: str, folder: Path) -> Part:

@@ -12,6 +12,7 @@ from switchover.adapters.release_tools import ReleaseScope, open_release_tools, 
 from switchover.cli.options import common_options, find_config
 from switchover.cli.output import emit
 from switchover.cli.plan import describe_plan
+from switchover.cli.prefect_run import prepare_prefect
 from switchover.decide.plan_json import plan_to_json
 from switchover.operations.planning import plan_release
 from switchover.operations.release import release as run_stages
@@ -46,6 +47,7 @@ def _release_directly(scope: ReleaseScope) -> dict[str, Any]:
 
 
 def _release_by_flow(config: Path) -> dict[str, Any]:
+    prepare_prefect("this release", "; or add --direct, which needs none")
     # Prefect takes seconds to import, and everything else on this command line does without it.
     from flows.release import release as release_flow  # noqa: PLC0415
 

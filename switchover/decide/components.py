@@ -19,9 +19,14 @@ class ComponentKind(StrEnum):
     """How a component becomes an artifact. `TAG` has none: it is versioned and tagged, and that is all."""
 
     SERVICE = "service"
+    IMAGE = "image"
     NPM = "npm"
     SOURCE = "source"
     TAG = "tag"
+
+
+DEPLOYED = (ComponentKind.SERVICE, ComponentKind.IMAGE)
+"""The kinds that a service is released as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,15 @@ class Service:
 
     `build` is a command run at the root of an export of the commit; in it `{output}` is the folder to fill and
     `{python}` this Python. Without one, the service is its folder with the packages that it needs in `packages/`.
+    With a `dockerfile` it is an image, built from the folder `context` (empty: the repository).
     """
 
     name: str
     folder: str
     package: str = ""
     build: tuple[str, ...] = ()
+    dockerfile: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,8 @@ def choose_components(
     for service in sorted(services, key=lambda each: each.name):
         package = find_service_package(by_folder, service)
         tag = write_tag(tag_format, package.name, package.version)
-        chosen.append(
-            Component(service.name, package.name, package.version, ComponentKind.SERVICE, package.folder, tag)
-        )
+        kind = ComponentKind.IMAGE if service.dockerfile else ComponentKind.SERVICE
+        chosen.append(Component(service.name, package.name, package.version, kind, package.folder, tag))
     deployed = {component.package for component in chosen}
     for package in packages:
         if package.name not in deployed and not is_skipped(package, ignored, settings):

@@ -61,6 +61,7 @@ def perform(
         view.say(str(error))
         parts.stop_load()
     finally:
+        view.say("ending what was started" if not (keep and ended_well) else "ending the load and the deployers")
         with _undisturbed():
             left_running = parts.end(keep=keep and ended_well)
             if not ended_well:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchover.decide.components import Component, ComponentKind, Service
+from switchover.decide.components import DEPLOYED, Component, ComponentKind, Service
 from switchover.decide.edits import list_edited_files, plan_edits, write_commit_message
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
 from switchover.decide.packages import Package, find_bundled
@@ -101,8 +101,8 @@ def choose_pending(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[Pend
         needs_store = component.kind is not ComponentKind.TAG
         if tools.history.has_tag(component.tag) and (published is not None or not needs_store):
             continue
-        service = services.get(component.name) if component.kind is ComponentKind.SERVICE else None
-        bundled = find_bundled(packages, component.package) if service is not None else ()
+        service = services.get(component.name) if component.kind in DEPLOYED else None
+        bundled = find_bundled(packages, component.package) if component.kind is ComponentKind.SERVICE else ()
         commit = published.source_commit if published else tools.history.reserve(component.tag)
         pending.append(Pending(component, commit, service, bundled, published))
     return tuple(pending)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from switchover.adapters.image_archive import rewrite_image
 from switchover.adapters.service_builder import write_archive
 from switchover.adapters.trivy_scanner import TrivyScanner, find_trivy
 from switchover.decide.outcome import Done, Failed, Skipped
@@ -58,3 +62,31 @@ def test_the_real_scanner_finds_a_secret_and_passes_what_has_none(tmp_path: Path
     assert isinstance(outcome, Failed)
     assert "settings.py:1 CRITICAL" in outcome.reason
     assert KEY not in outcome.reason
+
+
+@pytest.mark.skipif(find_trivy() is None, reason="trivy is not installed")
+def test_the_layers_of_an_image_are_looked_at_too(tmp_path: Path) -> None:
+    assert isinstance(TrivyScanner(find_trivy()).scan(image(tmp_path, "x = 1\n")), Done)
+    outcome = TrivyScanner(find_trivy()).scan(image(tmp_path, f'aws = "{KEY}"\n'))
+    assert isinstance(outcome, Failed)
+    assert "settings.py:1 CRITICAL" in outcome.reason
+
+
+def image(folder: Path, text: str) -> Path:
+    layer = tar_of({"app/settings.py": text.encode()})
+    config = {"architecture": "amd64", "os": "linux", "config": {}, "history": [{"created_by": "COPY"}]}
+    manifest = [{"Config": "config.json", "Layers": ["layer.tar"]}]
+    documents = {"config.json": json.dumps(config).encode(), "manifest.json": json.dumps(manifest).encode()}
+    (folder / "saved.tar").write_bytes(tar_of(documents | {"layer.tar": layer}))
+    rewrite_image(folder / "saved.tar", folder / "cart.image.tar", "cart", 0)
+    return folder / "cart.image.tar"
+
+
+def tar_of(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()

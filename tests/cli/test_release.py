@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +35,15 @@ def test_a_release_without_prefect_reports_what_it_did_and_then_that_nothing_is_
     assert list(cart["stages"]) == ["build", "scan", "sign", "publish", "tag"]
     assert run(command) == 0
     assert capsys.readouterr().out.startswith("Nothing to release")
+
+
+def test_a_release_whose_prefect_server_is_silent_changes_nothing_and_says_what_to_do(tmp_path: Path) -> None:
+    repository = new_workspace(tmp_path)
+    before = repository.git("for-each-ref")
+    environ = {**os.environ, "PREFECT_API_URL": "http://127.0.0.1:1/api"}
+    command = [sys.executable, "-m", "switchover.cli.main", "release", "--config", str(tmp_path / "switchover.toml")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "http://127.0.0.1:1/api cannot be used" in done.stderr
+    assert "--direct" in done.stderr
+    assert repository.git("for-each-ref") == before

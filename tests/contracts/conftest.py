@@ -1,4 +1,4 @@
-"""Every contract runs twice: on the fakes, and on real Envoy and real processes."""
+"""Every contract runs on the fakes and on real Envoy with real processes; that of the slots on containers too."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from switchover.model import Colour, Release, Tally, Workload
 from switchover.ports import Prober, Router, Signals, Slots
+from tests.container_fixtures import EngineCase
 from tests.fakes import Answer, FakeFence, FakeTarget
 from tests.local_target_fixtures import LocalCase, artifact_of, ask, local_environment, make_workload
 
@@ -142,17 +143,51 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCase]:
         yield case
 
 
-@pytest.fixture(params=["fakes", "envoy and supervisord"])
-def case(request: pytest.FixtureRequest) -> Iterator[Case]:
-    if request.param == "fakes":
-        yield FakeCase()
-        return
-    local: LocalCase = request.getfixturevalue("local")
+@pytest.fixture
+def fake_case() -> Case:
+    return FakeCase()
+
+
+@pytest.fixture(params=["fake_case", "process_case"], ids=["fakes", "envoy and supervisord"])
+def case(request: pytest.FixtureRequest) -> Case:
+    case: Case = request.getfixturevalue(request.param)
+    return case
+
+
+@pytest.fixture
+def process_case(local: LocalCase) -> Iterator[Case]:
     local.fence.epoch = 1
     case = RealCase(local.add_service(f"shop{next(_NUMBERS)}"), local)
     yield case
     for colour in Colour:
         case.slots.stop(case.service, colour, epoch=local.fence.epoch)
+
+
+@dataclass(slots=True)
+class ContainerCase(RealCase):
+    engine: EngineCase
+
+    def publish(self, version: str) -> Release:
+        return self.engine.publish(self.local.store, self.service, version)
+
+    def log(self, colour: Colour, line: str) -> None:
+        address = self.slots.read_status(self.service, colour).addresses[0]
+        ask(address, f"/cgi-bin/log?line={line.replace(' ', '%20')}")
+
+
+@pytest.fixture(scope="module")
+def container_local(tmp_path_factory: pytest.TempPathFactory, engine: EngineCase) -> Iterator[LocalCase]:
+    with local_environment(tmp_path_factory.mktemp("containers"), dict(os.environ), engine.open_client) as case:
+        yield case
+
+
+@pytest.fixture
+def container_case(container_local: LocalCase, engine: EngineCase) -> Iterator[Case]:
+    container_local.fence.epoch = 1
+    case = ContainerCase(container_local.add_service(f"shop{next(_NUMBERS)}"), container_local, engine)
+    yield case
+    for colour in Colour:
+        case.slots.stop(case.service, colour, epoch=container_local.fence.epoch)
 
 
 @pytest.fixture

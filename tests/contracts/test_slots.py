@@ -9,9 +9,29 @@ import pytest
 from switchover.adapters.waiting import wait_until
 from switchover.errors import FencedError, InputError
 from switchover.model import Colour, Workload
+from tests.container_fixtures import container_workload
 from tests.contracts.conftest import Case
+from tests.local_target_fixtures import make_workload
 
 EPOCH = 1
+
+
+@pytest.fixture(params=["fakes", "envoy and supervisord", "envoy and containers"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, kind: str) -> Case:
+    """The two of every contract, and containers."""
+    fixtures = {"fakes": "fake_case", "envoy and supervisord": "process_case", "envoy and containers": "container_case"}
+    case: Case = request.getfixturevalue(fixtures[kind])
+    return case
+
+
+@pytest.fixture
+def workload(kind: str) -> Workload:
+    return container_workload() if kind == "envoy and containers" else make_workload()
 
 
 def test_a_slot_that_was_never_started_is_empty(case: Case) -> None:

@@ -14,6 +14,14 @@ from tests.prefect.house import House, open_house
 from tests.prefect.server import PrefectServer, shared_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker does all of these: the processes of two at a time would wait for each other."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+
+
 class OpenHouse(Protocol):
     """Opens a house on the session's server."""
 

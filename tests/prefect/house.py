@@ -10,7 +10,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -242,6 +242,23 @@ class House:
         assert local.ports.slots.read_status(SERVICE, colour).ready
         assert local.ports.slots.read_status(SERVICE, colour.other).wanted_replicas == 0
         assert {self.ask_user() for _ in range(20)} == {f"{colour} {version}"}
+
+    def ask_anything(self, address: str) -> None:
+        """One request, whatever the answer."""
+        with suppress(OSError, http.client.HTTPException):
+            ask(address, "/")
+
+    def run_module(self, module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder,
+            env=self.server.environ() | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def tails(self) -> str:
         return "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in self.processes)

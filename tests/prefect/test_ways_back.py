@@ -116,7 +116,6 @@ def test_a_deployment_that_lost_its_host_is_taken_back_by_the_watchdog(
 ) -> None:
     with open_house_with(lease_seconds=15) as house:
         house.serve("deploy")
-        house.start("watch", "-m", "switchover.cli.main", "watch", "-e", house.environment)
         _order_until_half(house)
         house.kill("serve-deploy")
         _measure(house, "SIGKILL of the runner and the flow's process, watchdog with a lease of 15 s")

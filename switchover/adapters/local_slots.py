@@ -1,58 +1,47 @@
-"""The port `Slots` on supervised processes of this machine."""
+"""The port `Slots` on this machine: a colour's replicas are supervised processes or containers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from itertools import product
 
-from switchover.adapters import replica_runner
-from switchover.adapters.artifact_folder import unpack_artifact
 from switchover.adapters.environment_folder import EnvironmentFolder
 from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import cluster_name
 from switchover.adapters.envoy_files import EnvoyFiles
 from switchover.adapters.http_prober import answers_ok
 from switchover.adapters.processes import choose_free_port
-from switchover.adapters.replica_events import read_replica_history
-from switchover.adapters.replica_logs import count_log_lines, read_log_end, tells_of_no_memory
-from switchover.adapters.slot_file import SlotFile, SlotFolder, require_runnable, slot_digest
-from switchover.adapters.supervisor_daemon import ProgramState, SupervisorDaemon
+from switchover.adapters.replica_logs import count_log_lines, read_log_end
+from switchover.adapters.replicas import Replicas
+from switchover.adapters.slot_file import Kind, SlotFile, SlotFolder, require_runnable, slot_digest
 from switchover.adapters.waiting import wait_until
-from switchover.errors import TargetError
+from switchover.errors import SwitchoverError, TargetError
 from switchover.model import Colour, Release, SlotStatus, Workload
-from switchover.ports import ArtifactStore, Fence
+from switchover.ports import Fence
 
 _HOST = "127.0.0.1"
 _ACCEPT_SECONDS = 5.0
 _HEALTH_SECONDS = 1.0
-_RUNNER = Path(replica_runner.__file__)
 
 
-class SupervisorSlots:
-    """Each colour is a group of the supervisor with one program per replica, on free ports of the loopback.
-
-    A replica's environment is what the workload says, `PORT`, `SWITCHOVER_SERVICE`, `_COLOUR`, `_VERSION`,
-    `_REPLICA`, and little else of the operator's (`PATH`, `HOME`, locale, `TMPDIR`). Secrets are kept in the
-    memory of the supervisor; a changed secret takes effect at the next start of another release or workload.
-    """
+class LocalSlots:
+    """Each colour has one replica per free port of the loopback; how it runs is up to its kind of `Replicas`."""
 
     def __init__(
         self,
         *,
         folder: EnvironmentFolder,
-        daemon: SupervisorDaemon,
+        replicas: Mapping[Kind, Replicas],
         files: EnvoyFiles,
         admin: EnvoyAdmin,
-        store: ArtifactStore,
         fence: Fence,
         environ: Mapping[str, str],
     ) -> None:
         self._folder = folder
-        self._daemon = daemon
+        self._replicas = replicas
         self._files = files
         self._admin = admin
-        self._store = store
         self._fence = fence
         self._environ = environ
 
@@ -60,16 +49,19 @@ class SupervisorSlots:
         """Let `colour` run this release and nothing else; the same one, already wanted, is left running.
 
         Another one in this colour is stopped first, as `stop` does it. Raises `FencedError`, `InputError` for
-        an unknown service or unset secrets, `TargetError` when the artifact or the supervisor is in trouble.
+        an unknown service or unset secrets, `MissingProgramError` for a container without an engine,
+        `TargetError` when the artifact, the supervisor or the engine is in trouble.
         """
         service = release.service
         self._files.read_service(service)
         slot, digest = self._slot(service, colour), slot_digest(release, workload)
+        kind = Kind.PROCESSES if workload.container is None else Kind.CONTAINERS
+        replicas = self._replicas[kind]
         present = slot.read()
         if present is None or present.digest != digest:
             require_runnable(workload, self._environ)
-        unpacked = unpack_artifact(release.artifact, self._store, self._folder.state / "artifacts")
-        if (present is None or present.digest != digest) and self._daemon.has_group(cluster_name(service, colour)):
+        replicas.prepare(release, workload)
+        if (present is None or present.digest != digest) and self._replicas[slot.read_kind()].exists(slot.group):
             self.stop(service, colour, epoch=epoch)
         with self._fence.holding(epoch), self._folder.lock():
             self._files.write_colour(service, colour, workload.health_path, workload.latency_budget_ms)
@@ -86,9 +78,10 @@ class SupervisorSlots:
                     workload.drain_seconds,
                     workload.log_error_pattern,
                     workload.secret_variables,
+                    kind,
                 )
                 slot.write(wanted)
-            slot.write_programs(wanted, release, colour, workload, unpacked)
+            replicas.write(slot, wanted, release, colour, workload)
             self._run(service, colour, wanted)
 
     def stop(self, service: str, colour: Colour, *, epoch: int) -> None:
@@ -98,84 +91,99 @@ class SupervisorSlots:
         5 s after as much time again. The fence is held for each effect, not while waiting. Raises
         `TargetError` when something still runs after that.
         """
-        slot, group = self._slot(service, colour), cluster_name(service, colour)
+        slot = self._slot(service, colour)
+        replicas = self._replicas[slot.read_kind()]
         with self._fence.holding(epoch), self._folder.lock():
             present = slot.read()
-            if present is None and not self._daemon.has_group(group):
+            if present is None and not replicas.exists(slot.group):
                 return
             self._files.write_endpoints(service, colour, ())
-        wait_until(lambda: self._is_idle(group), present.drain_seconds if present else 0.0)
+        wait_until(lambda: self._is_idle(slot.group), present.drain_seconds if present else 0.0)
 
         def ended() -> bool:
+            if not replicas.find_running(slot.group):
+                return True
             with self._fence.holding(epoch):
-                self._daemon.begin_stopping(group)
-            return self._daemon.is_stopped(group)
+                replicas.begin_stopping(slot.group, present.stop_seconds if present else 0.0)
+            return not replicas.find_running(slot.group)
 
         if not wait_until(ended, present.gone_seconds if present else _ACCEPT_SECONDS, 0.05):
             raise TargetError(
                 f"{colour} of {service} did not stop",
                 expected="no process of it",
-                found=", ".join(f"{one.name} {one.state}" for one in self._daemon.read_programs(group)),
+                found=", ".join(replicas.find_running(slot.group)),
                 next_step="repeat; it was sent SIGKILL",
             )
+        replicas.collect_logs(slot)
         with self._fence.holding(epoch), self._folder.lock():
             # In this order a process that is killed in between leaves a group that the next start or stop removes.
             slot.forget()
-            self._daemon.remove_group(group)
+            replicas.remove(slot)
 
     def restore(self) -> None:
-        """Run what should run after the supervisor was started anew, at the same addresses."""
-        for service in self._files.read_services():
-            for colour in Colour:
-                wanted = self._slot(service, colour).read()
-                if wanted is not None:
+        """Run what should run after the supervisor was started anew, at the same addresses.
+
+        One colour's trouble keeps no other from running; it is raised at the end.
+        """
+        trouble: SwitchoverError | None = None
+        for service, colour in product(self._files.read_services(), Colour):
+            wanted = self._slot(service, colour).read()
+            if wanted is not None:
+                try:
                     self._run(service, colour, wanted)
+                except SwitchoverError as error:
+                    trouble = error
+        if trouble is not None:
+            raise trouble
 
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
-        """What runs now. A replica is ready when it answers its health path with 200 and Envoy would use it.
-
-        `throttled` is None: plain processes are not throttled. `out_of_memory`: over the workload's limit
-        (the runner ends it then), killed by a SIGKILL that was not ours, or its log says so after a failure.
-        """
+        """What runs now. A replica is ready when it answers its health path with 200 and Envoy would use it."""
         slot = self._slot(service, colour)
         wanted = slot.read()
         if wanted is None:
             return SlotStatus(0, 0)
-        history = read_replica_history(slot.events)
-        programs, trouble = self._read_programs(cluster_name(service, colour))
+        report = self._replicas[wanted.kind].report(slot, wanted)
         answering = _ask_all(wanted)
-        usable, router_trouble = self._read_usable(cluster_name(service, colour))
-        ready = frozenset(answering) & usable
-        no_memory = any(tells_of_no_memory(slot.log(number)) for number in history.last_exits)
+        usable, router_trouble = self._read_usable(slot.group)
         return SlotStatus(
             wanted_replicas=len(wanted.ports),
-            ready_replicas=len(ready),
-            failed_replicas=sum(program.failed for program in programs),
-            restart_times=history.restart_times,
-            out_of_memory=history.out_of_memory or no_memory,
+            ready_replicas=len(frozenset(answering) & usable),
+            failed_replicas=report.failed,
+            restart_times=report.restart_times,
+            out_of_memory=report.out_of_memory,
+            throttled=report.throttled,
             addresses=wanted.addresses,
-            detail="; ".join([*_describe(programs, history.last_exits), *trouble, *router_trouble]),
+            detail="; ".join([*report.sentences, *router_trouble]),
         )
 
     def read_log_counts(self, service: str, colour: Colour) -> tuple[int, int]:
         """Lines and error lines of all replicas since this colour was started; (0, 0) for an empty slot."""
         slot = self._slot(service, colour)
         wanted = slot.read()
-        return (0, 0) if wanted is None else count_log_lines(slot.logs(), wanted.log_error_pattern, slot.cursors)
+        if wanted is None:
+            return (0, 0)
+        self._replicas[wanted.kind].collect_logs(slot)
+        return count_log_lines(slot.logs(), wanted.log_error_pattern, slot.cursors)
 
     def read_log_tail(self, service: str, colour: Colour, lines: int) -> tuple[str, ...]:
         """The last lines of the replica that wrote last; they stay readable after a stop."""
-        return read_log_end(self._slot(service, colour).logs(), lines)
+        slot = self._slot(service, colour)
+        wanted = slot.read()
+        if wanted is not None:
+            self._replicas[wanted.kind].collect_logs(slot)
+        return read_log_end(slot.logs(), lines)
+
+    def find_kinds(self) -> frozenset[Kind]:
+        """The kinds of replicas that this environment has or had last in one of its slots."""
+        slots = [self._slot(service, colour) for service in self._files.read_services() for colour in Colour]
+        return frozenset(slot.read_kind() for slot in slots)
 
     def _slot(self, service: str, colour: Colour) -> SlotFolder:
         group = cluster_name(service, colour)
         return SlotFolder(self._folder.slot(group), group)
 
     def _run(self, service: str, colour: Colour, wanted: SlotFile) -> None:
-        group = cluster_name(service, colour)
-        self._daemon.write_group(group, self._slot(service, colour).programs(wanted, _RUNNER))
-        secrets = {name: self._environ[name] for name in wanted.secret_variables if name in self._environ}
-        self._daemon.start_group(group, secrets)
+        self._replicas[wanted.kind].run(self._slot(service, colour), wanted)
         self._files.write_endpoints(service, colour, wanted.addresses)
 
     def _wait_for_health_path(self, service: str, colour: Colour, path: str) -> None:
@@ -194,12 +202,6 @@ class SupervisorSlots:
             return self._admin.read_numbers(f"^{name}$").get(name, 0) == 0
         except TargetError:
             return True  # no router, no requests
-
-    def _read_programs(self, group: str) -> tuple[tuple[ProgramState, ...], list[str]]:
-        try:
-            return self._daemon.read_programs(group), []
-        except TargetError as error:
-            return (), [f"no supervisor: {error.problem.found}"]
 
     def _read_usable(self, cluster: str) -> tuple[frozenset[str], list[str]]:
         try:
@@ -222,12 +224,3 @@ def _ask_all(wanted: SlotFile) -> list[str]:
     for thread in threads:
         thread.join()
     return answering
-
-
-def _describe(programs: tuple[ProgramState, ...], last_exits: dict[int, str]) -> list[str]:
-    sentences = []
-    for number, program in enumerate(programs):
-        past = last_exits.get(number)
-        if program.failed or past:
-            sentences.append(f"replica {number} is {program.state.lower()}, last {past or program.detail}")
-    return sentences

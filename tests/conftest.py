@@ -1,0 +1,16 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.container_fixtures import EngineCase, container_engine
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineCase]:
+    """A container engine, or a skip that says why there is none."""
+    with container_engine(tmp_path_factory.mktemp("engine")) as case:
+        yield case

@@ -1,0 +1,163 @@
+"""A repository whose service is an image: released twice, deployed by canary, and taken back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from switchover.adapters.connect import LocalEnvironment, open_local
+from switchover.adapters.release_tools import open_release_tools, read_release_scope
+from switchover.config import Config, load_config
+from switchover.decide.outcome import Done, Skipped
+from switchover.errors import InputError, MissingProgramError
+from switchover.model import Phase, Release
+from switchover.operations.deployment import plan_deploy
+from switchover.operations.lease import acquire
+from switchover.operations.release import ReleaseReport, release
+from switchover.operations.roll_out import roll_out
+from switchover.operations.rollback import RollbackRequest, roll_back
+from tests.container_fixtures import DOCKERFILE, EngineCase, write_context
+from tests.end_to_end.tiny_project import Users
+from tests.git_repository import Repository, new_repository
+
+SWITCHOVER_TOML = """
+[project]
+name = "boxes"
+
+[services.tiny]
+path = "tiny"
+health_path = "/health"
+drain_seconds = 1
+
+[services.tiny.container]
+port = 8080
+
+[environments.production]
+steps = [{ canary_percent = 10, hold_seconds = 0 }, { canary_percent = 100, hold_seconds = 0 }]
+bake_seconds = 0
+"""
+
+
+@dataclass(slots=True)
+class Boxes:
+    """The repository, its configuration and its running environment."""
+
+    repository: Repository
+    config: Config
+    local: LocalEnvironment
+    engine: EngineCase
+
+    def release(self) -> ReleaseReport:
+        scope = read_release_scope(self.repository.root)
+        tools = open_release_tools(scope.root, scope.artifacts, self.engine.open_client)
+        return release(tools, scope.settings, self.repository.root.parent / "made")
+
+    def deploy(self, version: str) -> None:
+        plan = plan_deploy(self.config, self.local.ports, "tiny", version, "production", histories={})
+        claim = acquire(self.local.ports, f"deploy of {version}", plan.lease_seconds)
+        roll_out(self.local.ports, claim, plan, rollout_id=version, kind="deploy")
+
+    def find(self, version: str) -> Release:
+        found = self.local.ports.store.find("tiny", version)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    repository = new_repository(tmp_path / "repository")
+    write_context(repository.root / "tiny")
+    manifest = {"name": "tiny", "version": "1.0.0", "private": True}
+    files = {"tiny/package.json": manifest, "switchover.toml": SWITCHOVER_TOML, ".gitignore": ".switchover/\n"}
+    root = {"package.json": {"name": "boxes", "private": True, "workspaces": ["tiny"]}}
+    repository.commit("feat: start", files | root)
+    return repository
+
+
+@pytest.fixture
+def boxes(repository: Repository, engine: EngineCase) -> Iterator[Boxes]:
+    config = load_config(repository.root)
+    local = open_local(config, "production", os.environ, engine.open_client)
+    try:
+        local.ensure_running()
+        yield Boxes(repository, config, local, engine)
+    finally:
+        local.target.stop_environment()
+        assert local.target.environment_processes() == ()
+
+
+def test_an_image_is_released_brought_live_and_taken_back_without_a_lost_request(boxes: Boxes) -> None:
+    boxes.release()
+    assert boxes.find("1.0.0").artifact.kind == "image"
+    boxes.repository.commit("feat(tiny): say more", {"tiny/www/more": "more\n"})
+    boxes.release()
+    assert boxes.find("1.1.0").artifact.digest != boxes.find("1.0.0").artifact.digest
+    boxes.deploy("1.0.0")
+    with Users(boxes.local.target.read_address("tiny")).asking() as users:
+        boxes.deploy("1.1.0")
+        assert live_version(boxes) == "1.1.0"
+        roll_back(boxes.local.ports, RollbackRequest("tiny", "1.0.0", "a person", "asked for", "back"))
+    assert live_version(boxes) == "1.0.0"
+    assert users.failures == []
+    assert users.requests > 0
+    newest = boxes.local.ports.ledger.read_history("tiny")[0]
+    assert (newest.kind, newest.outcome) == ("rollback", Phase.LIVE.value)
+
+
+def test_an_image_that_is_stored_is_not_built_again(boxes: Boxes) -> None:
+    first = boxes.release()
+    artifact = boxes.find("1.0.0").artifact
+    (boxes.config.artifacts_folder() / "index" / "tiny" / "index.json").unlink()
+    boxes.local.ports.store.put("tiny", "1.0.0", "image", boxes.local.ports.store.fetch(artifact.digest))
+    boxes.repository.git("tag", "--delete", first.components[0].component.tag)
+    again = boxes.release()
+    assert again.components[0].release == first.components[0].release
+    assert isinstance(again.components[0].outcomes[0], Done)
+    third = boxes.release()
+    assert all(isinstance(outcome, Skipped) for each in third.components for outcome in each.outcomes)
+
+
+def test_two_builds_of_a_commit_are_the_same_bytes(boxes: Boxes, tmp_path: Path) -> None:
+    digests = set()
+    for place in ("one", "two"):
+        scope = read_release_scope(boxes.repository.root)
+        tools = open_release_tools(scope.root, tmp_path / place, boxes.engine.open_client)
+        (report,) = release(tools, scope.settings, tmp_path / "made" / place).components
+        assert report.release is not None
+        digests.add(report.release.artifact.digest)
+    assert len(digests) == 1
+
+
+def test_a_recipe_that_fails_says_what_it_said(boxes: Boxes) -> None:
+    boxes.repository.commit("fix: break it", {"tiny/Dockerfile": f"{DOCKERFILE}COPY no-such-file /x\n"})
+    with pytest.raises(InputError, match="no-such-file"):
+        boxes.release()
+
+
+def test_a_commit_without_a_recipe_is_told(boxes: Boxes) -> None:
+    boxes.repository.git("rm", "--quiet", "tiny/Dockerfile")
+    boxes.repository.commit("fix: no recipe")
+    with pytest.raises(InputError, match="a file Dockerfile in tiny"):
+        boxes.release()
+
+
+def test_without_an_engine_an_image_cannot_be_released(repository: Repository, tmp_path: Path) -> None:
+    def no_engine() -> object:
+        raise ConnectionRefusedError
+
+    scope = read_release_scope(repository.root)
+    tools = open_release_tools(scope.root, scope.artifacts, no_engine)  # type: ignore[arg-type]
+    with pytest.raises(MissingProgramError, match="no container engine"):
+        release(tools, scope.settings, tmp_path / "made")
+
+
+def live_version(boxes: Boxes) -> str:
+    service = boxes.local.ports.ledger.read().services["tiny"]
+    assert service.live is not None
+    live = service.slot(service.live).release
+    assert live is not None
+    return live.version
