@@ -56,7 +56,7 @@ lock: $(READY)  ## choose the newest allowed dependencies and write them down
 	  --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock
 
 deployments: $(READY)  ## register flows, blocks and automations with the server of PREFECT_API_URL
-	@$(BIN)/python -m flows.deployments
+	@$(BIN)/python -m flows.deployments $(ARGS)
 
 benchmarks: $(READY)  ## every figure of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run

@@ -29,7 +29,7 @@ SHOP = Path(__file__).resolve().parent / "shop"
 CHANGES = Path(__file__).resolve().parent / "shop_changes"
 
 # What running, building or looking at the example may leave in its folder; no part of the repository.
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "build", "node_modules", ".DS_Store", ".*_cache")
+LEFT_OUT = shutil.ignore_patterns(".switchover", "__pycache__", "build", "node_modules", ".DS_Store", ".*_cache")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from prefect.runtime import flow_run
 
 from flows.names import name_rollback
 from switchover.config import FILE_NAME
-from switchover.decide.rollback import RollbackPlan, Way, reaches
+from switchover.decide.rollback import RollbackPlan, Way
 from switchover.model import HistoryEntry
 from switchover.operations.rollback import RollbackRequest
 from tasks.place import Place
 from tasks.report import show_outcome, show_plan
-from tasks.restore import plan_return, redeploy_earlier, retire_loser, return_traffic
+from tasks.restore import bring_back, plan_return
 
 
-@flow(name="rollback", flow_run_name=name_rollback, retries=2, retry_delay_seconds=5, persist_result=False)
+@flow(name="rollback", flow_run_name=name_rollback, persist_result=False)
 def rollback(
     service: str,
     environment: str,
@@ -35,23 +35,14 @@ def rollback(
         config: Path of switchover.toml where the flow runs.
     """
     place = Place(config, environment)
-    holder = f"rollback of {service}"
-    # A rollout carries the id of the flow run that began it.
-    request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id), only=failed_run)
     plan = plan_return(place, service, version, failed_run)
     show_plan(plan)
-    while plan.way in (Way.RETREAT, Way.FINISH):
-        claim, applied = return_traffic(place, request)
-        if applied.way is Way.NOTHING:  # somebody else was faster
-            ended: HistoryEntry | RollbackPlan = applied
-        else:
-            plan, ended = applied, retire_loser(place, claim, request, applied)
-            show_outcome(environment, ended)
-        if failed_run or reaches(plan, version):
-            return ended
-        plan = plan_return(place, service, version, failed_run)
     if plan.way is Way.NOTHING:
         return plan
-    entry = redeploy_earlier(place, request, plan)
+    holder = f"rollback of {service} (run {flow_run.id})"
+    request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id))
+    entry = bring_back(place, request, failed_run)
+    if entry is None:
+        return plan
     show_outcome(environment, entry)
     return entry

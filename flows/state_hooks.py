@@ -14,7 +14,8 @@ from prefect.logging.loggers import flow_run_logger
 from flows.rollback import rollback
 from switchover.config import FILE_NAME
 from switchover.decide.rollout import Event
-from switchover.operations.recovery import end_if_in_flight, request_for_run, take_back_run
+from switchover.errors import SwitchoverError
+from switchover.operations.recovery import end_run, find_run, take_back_run
 from tasks.place import Place
 
 _EVENTS = {"CANCELLED": Event.CANCELLED, "CANCELLING": Event.CANCELLED, "CRASHED": Event.FAILED}
@@ -28,12 +29,17 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
     place = Place(given.get("config", FILE_NAME), given["environment"])
     reason = f"the deployment ended as {state.name}: {_first_line(state.message)}"
     event = _EVENTS.get(state.type.value, Event.FAILED)
+    log = flow_run_logger(flow_run, flow)
     ports = place.connect_at_once()
-    rollout = take_back_run(ports, str(flow_run.id), event, reason)
+    rollout = find_run(ports.ledger.read(), str(flow_run.id))
     if rollout is None:
         return
-    log = flow_run_logger(flow_run, flow)
-    log.warning("traffic of %s is back on %s", rollout.service, rollout.old_version or "nothing")
+    try:
+        if take_back_run(ports, str(flow_run.id), event, reason) is None:
+            return  # somebody else is at it
+        log.warning("traffic of %s is back on %s", rollout.service, rollout.old_version or "nothing")
+    except SwitchoverError:
+        log.exception("the traffic is not back yet; the rollback flow tries again")
     try:
         rollback(
             service=rollout.service,
@@ -44,8 +50,8 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
         )
     except Exception:
         log.exception("the rollback flow could not run; finishing without Prefect")
-        end_if_in_flight(ports, request_for_run(rollout, event, reason))
+        end_run(ports, str(flow_run.id), reason, event)
 
 
 def _first_line(message: str | None) -> str:
-    return (message or "no message").strip().splitlines()[0]
+    return next(iter((message or "").strip().splitlines()), "no message")

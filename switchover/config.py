@@ -27,7 +27,7 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 HttpPath = Annotated[str, Field(pattern=r"^/\S*$")]
-Event = Literal["live", "rolled back", "failed"]
+Event = Literal["live", "rolled back"]
 
 
 class _Section(BaseModel):
@@ -230,7 +230,7 @@ class EnvironmentConfig(_Section):
     steps: list[StepConfig] | None = Field(None, min_length=1, description="Own steps instead of a named strategy.")
     hold_seconds: Seconds = Field(60.0, description="How long each step of a named strategy is watched.")
     bake_seconds: Seconds = Field(300.0, description="How long the old colour stays warm after the last step.")
-    lease_seconds: float = Field(15.0, ge=3, le=600, description="After this silence a deploy counts as dead.")
+    lease_seconds: float = Field(15.0, ge=5, le=600, description="After this silence a deploy counts as dead.")
     judge: JudgeConfig = Field(default_factory=JudgeConfig)
     gates: GatesConfig = Field(default_factory=GatesConfig)
     services: dict[Name, PlacementConfig] = Field(default_factory=dict)
@@ -254,7 +254,7 @@ class NotificationsConfig(_Section):
     webhook_variable: VariableName = Field(
         "SWITCHOVER_WEBHOOK_URL", description="The variable that holds the address of a Slack-compatible webhook."
     )
-    on: tuple[Event, ...] = Field(("rolled back", "failed"), description="The outcomes that are told.")
+    on: tuple[Event, ...] = Field(("rolled back",), description="The outcomes that are told.")
 
 
 class Config(_Section):
@@ -266,6 +266,15 @@ class Config(_Section):
     services: dict[Name, ServiceConfig] = Field(min_length=1)
     environments: dict[Name, EnvironmentConfig] = Field(min_length=1)
     notifications: NotificationsConfig | None = None
+
+    @model_validator(mode="after")
+    def _keeps_environments_apart(self) -> Config:
+        folders = [self.state_folder(name).resolve() for name in self.environments]
+        for name, folder in zip(self.environments, folders, strict=True):
+            if folders.count(folder) > 1:
+                msg = f"environments.{name}.state: {folder} belongs to another environment too; each needs its own"
+                raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Config:

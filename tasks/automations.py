@@ -65,7 +65,7 @@ def plan_bad_end_automation(environment: str, deploy: UUID, rollback: UUID, conf
                     "config": "{{ flow_run.parameters.get('config', '%s') }}" % default,  # noqa: UP031 - braces
                     "failed_run": "{{ flow_run.id | string }}",
                     "reason": "the deployment ended as {{ flow_run.state.name }}: "
-                    "{{ (flow_run.state.message or 'no message').splitlines()[0] }}",
+                    "{{ ((flow_run.state.message or '').strip() or 'no message').splitlines()[0] }}",
                 },
             )
         ],

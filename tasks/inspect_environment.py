@@ -5,12 +5,21 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from switchover.cli.inspection import EnvironmentStatus, inspect_environment
+from switchover.cli.inspection import find_disagreements, inspect_environment
 from switchover.errors import TargetError
 from tasks.place import Place
+from tasks.repeating import worth_repeating
 
 
-@task(name="require-agreement", retries=2, retry_delay_seconds=5, timeout_seconds=60, cache_policy=NO_CACHE)
+@task(
+    name="require-agreement",
+    retries=2,
+    retry_delay_seconds=5,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
 def require_agreement(place: Place) -> None:
     """Raise `TargetError` naming every disagreement. A rollout in flight moves: then there is nothing to say."""
     status = inspect_environment(place.connect())
@@ -25,8 +34,3 @@ def require_agreement(place: Place) -> None:
             found="; ".join(found),
             next_step="look at `switchover status`; a rollback or a deployment puts it right",
         )
-
-
-def find_disagreements(status: EnvironmentStatus) -> tuple[str, ...]:
-    """One sentence per disagreement, each with the name of its service."""
-    return tuple(f"{service.service}: {what}" for service in status.services for what in service.disagreements)

@@ -1,4 +1,4 @@
-"""The halves of a rollback: the traffic, then the rest."""
+"""A rollback, planned and brought about by the same plain functions that the command line uses."""
 
 from __future__ import annotations
 
@@ -7,16 +7,8 @@ from prefect.cache_policies import NO_CACHE
 
 from switchover.decide.rollback import RollbackPlan
 from switchover.model import HistoryEntry
-from switchover.operations.lease import Claim, take_over
-from switchover.operations.rollback import (
-    LEASE_SECONDS,
-    RollbackRequest,
-    end_rollout,
-    read_plan,
-    read_plan_of_run,
-    redeploy,
-    restore_traffic,
-)
+from switchover.operations.recovery import end_run, find_rollout_of_run
+from switchover.operations.rollback import RollbackRequest, read_plan, roll_back
 from tasks.place import Place
 from tasks.repeating import worth_repeating
 
@@ -33,25 +25,12 @@ from tasks.repeating import worth_repeating
 def plan_return(place: Place, service: str, version: str | None, failed_run: str | None) -> RollbackPlan:
     """The way back, from the ledger alone; with `failed_run` only for the rollout that this run began."""
     ports = place.connect()
-    return read_plan_of_run(ports, service, failed_run) if failed_run else read_plan(ports, service, version)
+    only = find_rollout_of_run(ports.ledger.read(), failed_run) if failed_run else None
+    return read_plan(ports, service, version, only)
 
 
 @task(
-    name="restore-traffic",
-    retries=5,
-    retry_delay_seconds=1,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=worth_repeating,
-    timeout_seconds=120,
-    cache_policy=NO_CACHE,
-)
-def return_traffic(place: Place, request: RollbackRequest) -> tuple[Claim, RollbackPlan]:
-    """Take the environment over and put all traffic where it belongs."""
-    return restore_traffic(place.connect(), request)
-
-
-@task(
-    name="retire-loser",
+    name="bring-back",
     retries=5,
     retry_delay_seconds=2,
     retry_jitter_factor=0.5,
@@ -59,21 +38,7 @@ def return_traffic(place: Place, request: RollbackRequest) -> tuple[Claim, Rollb
     timeout_seconds=3600,
     cache_policy=NO_CACHE,
 )
-def retire_loser(place: Place, claim: Claim, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
-    """Drain and stop the colour that lost, close the rollout, tell people."""
-    return end_rollout(place.connect(), claim, request, plan)
-
-
-@task(
-    name="redeploy",
-    retries=2,
-    retry_delay_seconds=2,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=worth_repeating,
-    timeout_seconds=3600,
-    cache_policy=NO_CACHE,
-)
-def redeploy_earlier(place: Place, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
-    """Start an earlier release beside the live one, by digest from the ledger, and switch to it."""
+def bring_back(place: Place, request: RollbackRequest, failed_run: str | None) -> HistoryEntry | None:
+    """Traffic first, then the rest; None when somebody else was faster. Repeating it goes on where it stopped."""
     ports = place.connect()
-    return redeploy(ports, take_over(ports, request.holder, LEASE_SECONDS), request, plan)
+    return end_run(ports, failed_run, request.reason) if failed_run else roll_back(ports, request)[1]

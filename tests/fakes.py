@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from semver import Version
+
 from switchover.errors import FencedError, InputError, TargetError
 from switchover.model import Artifact, Colour, ProbeResult, Release, Route, SlotStatus, SmokeTest, Tally, Workload
 
@@ -247,31 +249,40 @@ class InMemoryArtifactStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._artifacts: dict[tuple[str, str], Artifact] = {}
+        self._artifacts: dict[tuple[str, str, str], Artifact] = {}
         self._releases: dict[tuple[str, str], Release] = {}
 
     def put(self, name: str, version: str, kind: str, source: Path) -> Artifact:
         content = source.read_bytes()
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         artifact = Artifact(name, version, kind, digest, len(content))
-        present = self._artifacts.setdefault((name, version), artifact)
+        present = self._artifacts.setdefault((name, version, kind), artifact)
         if present != artifact:
-            failed = f"{name} {version} is stored already"
+            failed = f"{name} {version} ({kind}) is stored already"
             raise InputError(failed, expected=present.digest, found=digest, next_step="choose another version")
+        self._folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, self._path(digest))
         return artifact
 
+    def find_artifact(self, name: str, version: str, kind: str) -> Artifact | None:
+        return self._artifacts.get((name, version, kind))
+
     def fetch(self, digest: str) -> Path:
         path = self._path(digest)
-        if not path.exists() or f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" != digest:
-            failed = "an artifact is missing or broken"
+        if not path.exists():
+            failed = "an artifact cannot be fetched"
             raise TargetError(failed, expected=digest, found="no such bytes", next_step="publish the release again")
+        found = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        if found != digest:
+            failed = "an artifact is damaged"
+            raise TargetError(failed, expected=digest, found=found, next_step="publish the release again")
         return path
 
     def publish(self, release: Release) -> None:
+        self.fetch(release.artifact.digest)
         present = self._releases.setdefault((release.service, release.version), release)
         if present != release:
-            failed = f"{release.service} {release.version} is published already"
+            failed = f"{release.service} {release.version} is already released"
             raise InputError(failed, expected=str(present), found=str(release), next_step="choose another version")
 
     def find(self, service: str, version: str) -> Release | None:
@@ -279,7 +290,7 @@ class InMemoryArtifactStore:
 
     def list_releases(self, service: str) -> tuple[Release, ...]:
         mine = (release for release in self._releases.values() if release.service == service)
-        return tuple(sorted(mine, key=lambda release: [int(part) for part in release.version.split(".")], reverse=True))
+        return tuple(sorted(mine, key=lambda release: Version.parse(release.version), reverse=True))
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest.rpartition(":")[2]

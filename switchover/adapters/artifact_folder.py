@@ -1,11 +1,14 @@
-"""Unpacked artifacts, one folder per digest, shared by the slots that run them."""
+"""Unpacking an artifact for one life of a slot, from the archive whose digest was just checked."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tarfile
+import tempfile
 from pathlib import Path
+
+import psutil
 
 from switchover.errors import TargetError
 from switchover.model import Artifact
@@ -13,28 +16,30 @@ from switchover.ports import ArtifactStore
 
 
 def unpack_artifact(artifact: Artifact, store: ArtifactStore, folder: Path) -> Path:
-    """Return the folder that holds the files of a `.tar.gz` artifact; a known digest is not unpacked again.
+    """Unpack a `.tar.gz` artifact into a new folder below `folder`, for the caller to move away; return it.
 
-    Members that would leave the folder are refused. Raises `TargetError`.
+    What a process that was killed has left there is removed. Members that would leave the folder are refused.
+    Raises `TargetError`.
     """
-    unpacked = folder / artifact.digest.rpartition(":")[2]
-    if unpacked.is_dir():
-        return unpacked
     archive = store.fetch(artifact.digest)
-    beside = folder / f".{unpacked.name}.{os.getpid()}"
+    _remove_abandoned(folder)
+    unpacked = Path(tempfile.mkdtemp(f".{os.getpid()}", artifact.digest.rpartition(":")[2] + ".", folder))
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(beside, filter="data")
-        beside.rename(unpacked)
+            tar.extractall(unpacked, filter="data")
     except (tarfile.TarError, OSError, EOFError) as error:
-        if unpacked.is_dir():
-            return unpacked  # another process was faster
+        shutil.rmtree(unpacked, ignore_errors=True)
         raise TargetError(
             f"cannot unpack {artifact.name} {artifact.version}",
             expected="a .tar.gz file whose members stay inside it, and room for them",
             found=str(error),
             next_step="build and publish the release again, or free some disk space",
         ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return unpacked
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for left in folder.iterdir() if folder.is_dir() else ():
+        pid = left.name.rpartition(".")[2]
+        if left.is_dir() and pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)

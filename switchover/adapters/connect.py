@@ -6,11 +6,15 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
 from switchover.adapters.container_engine import OpenClient
+from switchover.adapters.environment_facts import EnvironmentFacts
 from switchover.adapters.file_fence import EnvironmentLock, FileFence
 from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.adapters.local_target import LocalTarget, PublicListener
+from switchover.adapters.slot_file import find_wanted
 from switchover.adapters.sqlite_ledger import SqliteLedger
 from switchover.adapters.system_clock import SystemClock
 from switchover.adapters.webhook_notifier import SilentNotifier, WebhookNotifier
@@ -22,6 +26,7 @@ from switchover.ports import Notifier
 
 LEDGER_FILE = "ledger.db"
 _LOCK_FILE = "environment.lock"
+_OWN_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,12 @@ class LocalEnvironment:
 
     ports: EnvironmentPorts
     target: LocalTarget
+    facts: EnvironmentFacts
     listeners: tuple[PublicListener, ...]
 
     def ensure_running(self) -> None:
         """Bring router and supervisor up, with a listener for every service."""
+        self.facts.write()
         self.target.ensure_running(self.listeners)
 
 
@@ -52,28 +59,51 @@ def connect(
     return local.ports
 
 
+def connect_for_rollback(facts: EnvironmentFacts, environ: Mapping[str, str] = os.environ) -> EnvironmentPorts:
+    """The ports of an environment whose traffic must go back now: its router answers when this returns.
+
+    Nothing that a rollback does not need can fail here: no listener is placed, and the supervisor is not asked.
+    """
+    ports, target = _open(facts, environ, None)
+    target.ensure_routing()
+    return ports
+
+
+def look_for_rollback(facts: EnvironmentFacts, environ: Mapping[str, str] = os.environ) -> EnvironmentPorts:
+    """The same ports, with nothing started: for a look at the ledger."""
+    return _open(facts, environ, None)[0]
+
+
 def open_local(
     config: Config, environment: str, environ: Mapping[str, str] = os.environ, open_client: OpenClient | None = None
 ) -> LocalEnvironment:
     """Build everything and start nothing. `open_client`: the container engine, None for that of `DOCKER_HOST`."""
-    state = config.state_folder(environment)
-    lock = EnvironmentLock(state / _LOCK_FILE)
-    ledger = SqliteLedger(state / LEDGER_FILE, environment, lock)
-    store = FolderArtifacts(config.artifacts_folder())
+    facts = EnvironmentFacts.of(config, environment)
+    listeners = tuple(_listener(config, environment, name) for name in config.services)
+    return LocalEnvironment(*_open(facts, environ, open_client), facts, listeners)
+
+
+def _open(
+    facts: EnvironmentFacts, environ: Mapping[str, str], open_client: OpenClient | None
+) -> tuple[EnvironmentPorts, LocalTarget]:
+    lock = EnvironmentLock(facts.state / _LOCK_FILE)
+    ledger = SqliteLedger(facts.state / LEDGER_FILE, facts.environment, lock, partial(find_wanted, facts.state))
+    store = FolderArtifacts(facts.artifacts)
     fence = FileFence(lock, ledger.read_epoch)
-    target = LocalTarget(state, store, fence, environ, _watchdog_command(config, environment), open_client)
+    told = () if facts.webhook_variable is None else (facts.webhook_variable,)
+    target = LocalTarget(facts.state, store, fence, environ, _watchdog_command(facts), open_client, told)
     ports = EnvironmentPorts(
-        name=environment,
+        name=facts.environment,
         ledger=ledger,
         slots=target.slots,
         router=target.router,
         signals=target.signals,
         prober=target.prober,
         store=store,
-        notifier=_choose_notifier(config, environ),
+        notifier=_choose_notifier(facts, environ),
         clock=SystemClock(),
     )
-    return LocalEnvironment(ports, target, tuple(_listener(config, environment, name) for name in config.services))
+    return ports, target
 
 
 def read_histories(config: Config, environment: str, service: str) -> dict[str, tuple[HistoryEntry, ...]]:
@@ -84,9 +114,9 @@ def read_histories(config: Config, environment: str, service: str) -> dict[str, 
     }
 
 
-def _watchdog_command(config: Config, environment: str) -> tuple[str, ...]:
-    command = (sys.executable, "-m", "switchover.cli.main", "watch", "--environment", environment)
-    return (*command, "--config", str(config.file))
+def _watchdog_command(facts: EnvironmentFacts) -> tuple[str, ...]:
+    command = (sys.executable, "-m", "switchover.cli.main", "watch", "--environment", facts.environment)
+    return (*command, "--config", str(facts.config), "--state", str(facts.state))
 
 
 def _listener(config: Config, environment: str, service: str) -> PublicListener:
@@ -94,17 +124,26 @@ def _listener(config: Config, environment: str, service: str) -> PublicListener:
     return PublicListener(service, host, int(port))
 
 
-def _choose_notifier(config: Config, environ: Mapping[str, str]) -> Notifier:
-    if config.notifications is None:
-        return SilentNotifier()
-    address = environ.get(config.notifications.webhook_variable, "")
+def _choose_notifier(facts: EnvironmentFacts, environ: Mapping[str, str]) -> Notifier:
+    address = environ.get(facts.webhook_variable, "") if facts.webhook_variable else ""
     if not address:
         return SilentNotifier()
-    if not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    if not _is_usable(address):
         raise InputError(
             "the notification address cannot be used",
-            expected=f"an https address in {config.notifications.webhook_variable}",
+            expected=f"an https address, without a user or password in it, in {facts.webhook_variable}",
             found="something else (not shown, it is a secret)",
             next_step="correct the variable, or remove [notifications] from switchover.toml",
         )
-    return WebhookNotifier(address, tuple(config.notifications.on))
+    return WebhookNotifier(address, facts.told_outcomes)
+
+
+def _is_usable(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port  # reading the port is what checks it
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.password is not None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in _OWN_HOSTS)

@@ -63,13 +63,15 @@ class ContainerReplicas:
         """Whether there are containers of the group."""
         return bool(self._read(group))
 
-    def write(self, slot: SlotFolder, wanted: SlotFile, release: Release, colour: Colour, workload: Workload) -> None:
+    def write(
+        self, slot: SlotFolder, wanted: SlotFile, release: Release, colour: Colour, workload: Workload, prepared: str
+    ) -> None:
         """Write what each container is made of."""
         if workload.container is None:
             msg = "a workload of processes cannot run as containers"
             raise ValueError(msg)
         document = {
-            "image": self.prepare(release, workload),
+            "image": prepared,
             "port": workload.container.port,
             "memory_limit_mb": workload.memory_limit_mb,
             "cpus": workload.container.cpus,

@@ -5,17 +5,13 @@ one cluster per colour. Both listeners share one route configuration, in which b
 present and only their weights change. On the probe listener the header `x-switchover-sample: 0…99` picks the
 point of the split, so a handful of probes proves it; on the public listener that header is removed before
 routing. Every answer carries `x-switchover-colour`.
-
-Requests are counted by access loggers of the public listener only, so probes and health checks never appear:
-`users.<service>.{requests,errors,slow}`, with the cluster as a tag. An error is a 5xx, or an answer that broke
-off after it began. Slow is a request that took the latency budget or longer, also when its user gave up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from switchover.adapters.envoy_counters import Json, budget_key, render_counters
 from switchover.model import Colour, Route
 
 SAMPLE_HEADER = "x-switchover-sample"
@@ -27,12 +23,7 @@ WORKERS = 2
 # meets a connection that its server is just closing.
 _UPSTREAM_IDLE = "1s"
 _REQUEST_TIMEOUT = "15s"
-# Only until the runtime value is read: the listener must not change with the budget, that would drain it.
-_DEFAULT_BUDGET_MS = 500
 _TYPE = "type.googleapis.com/"
-_BROKEN_ANSWERS = ["LR", "UR", "UC", "UF", "UT", "UH", "UO", "UPE", "UMSDR", "NC"]
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +33,18 @@ class RoutedService:
     name: str
     host: str
     port: int
-    latency_budget_ms: int = 500
     blue_health_path: str = "/"
     green_health_path: str = "/"
+    blue_latency_budget_ms: int = 500
+    green_latency_budget_ms: int = 500
 
     def health_path(self, colour: Colour) -> str:
         """The health path of one colour."""
         return self.blue_health_path if colour is Colour.BLUE else self.green_health_path
+
+    def latency_budget_ms(self, colour: Colour) -> int:
+        """From when on an answer of one colour is slow."""
+        return self.blue_latency_budget_ms if colour is Colour.BLUE else self.green_latency_budget_ms
 
 
 def cluster_name(service: str, colour: Colour) -> str:
@@ -94,7 +90,10 @@ def render_listeners(service: RoutedService, folder: str, probe_socket: str) -> 
         public_listener_name(service.name),
         {"socket_address": {"address": service.host, "port_value": service.port}},
         _connection_manager(service.name, folder)
-        | {"early_header_mutation_extensions": [_removal(SAMPLE_HEADER)], "access_log": _counters(service)},
+        | {
+            "early_header_mutation_extensions": [_removal(SAMPLE_HEADER)],
+            "access_log": render_counters(service.name, _cluster_names(service.name)),
+        },
     )
     probe = _listener(
         probe_listener_name(service.name),
@@ -150,7 +149,11 @@ def render_budgets(services: tuple[RoutedService, ...]) -> Json:
     return {
         "@type": _TYPE + "envoy.service.runtime.v3.Runtime",
         "name": "budgets",
-        "layer": {_budget_key(service.name): service.latency_budget_ms for service in services},
+        "layer": {
+            budget_key(cluster_name(service.name, colour)): service.latency_budget_ms(colour)
+            for service in services
+            for colour in Colour
+        },
     }
 
 
@@ -175,10 +178,6 @@ def boundary_samples(route: Route) -> tuple[tuple[int, Colour], ...]:
     blue = route.blue_percent
     points = sorted({point for point in (0, blue - 1, blue, _LAST_POINT) if 0 <= point <= _LAST_POINT})
     return tuple((point, Colour.BLUE if point < blue else Colour.GREEN) for point in points)
-
-
-def _budget_key(service: str) -> str:
-    return f"switchover.{service}.latency_budget_ms"
 
 
 def _watched(path: str) -> Json:
@@ -217,39 +216,16 @@ def _connection_manager(service: str, folder: str) -> Json:
     }
 
 
+def _cluster_names(service: str) -> tuple[str, ...]:
+    return tuple(cluster_name(service, colour) for colour in Colour)
+
+
 def _removal(header: str) -> Json:
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": _TYPE + "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
             "mutations": [{"remove": header}],
-        },
-    }
-
-
-def _counters(service: RoutedService) -> list[Json]:
-    failed = {"status_code_filter": {"comparison": _at_least(500, "switchover.error_status")}}
-    broken = {"response_flag_filter": {"flags": _BROKEN_ANSWERS}}
-    slow = {"duration_filter": {"comparison": _at_least(_DEFAULT_BUDGET_MS, _budget_key(service.name))}}
-    return [
-        _counter(service.name, "requests"),
-        _counter(service.name, "errors") | {"filter": {"or_filter": {"filters": [failed, broken]}}},
-        _counter(service.name, "slow") | {"filter": slow},
-    ]
-
-
-def _at_least(value: int, runtime_key: str) -> Json:
-    return {"op": "GE", "value": {"default_value": value, "runtime_key": runtime_key}}
-
-
-def _counter(service: str, name: str) -> Json:
-    tag = {"name": "cluster", "value_format": "%UPSTREAM_CLUSTER_RAW%"}
-    return {
-        "name": "envoy.access_loggers.stats",
-        "typed_config": {
-            "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
-            "stats_scope": {"prefix": f"users.{service}"},
-            "counters": [{"stat": {"name": name, "tags": [tag]}, "value_fixed": 1}],
         },
     }
 

@@ -65,12 +65,12 @@ class EnvoyFiles:
         self._write("lds", [one for pair in listeners for one in pair])
 
     def write_colour(self, name: str, colour: Colour, health_path: str, latency_budget_ms: int) -> None:
-        """Set what Envoy asks a colour's replicas, and from when on an answer of the service is slow."""
-        service = replace(self.read_service(name), latency_budget_ms=latency_budget_ms)
+        """Set what Envoy asks a colour's replicas, and from when on an answer of it is slow."""
+        service = self.read_service(name)
         if colour is Colour.BLUE:
-            service = replace(service, blue_health_path=health_path)
+            service = replace(service, blue_health_path=health_path, blue_latency_budget_ms=latency_budget_ms)
         else:
-            service = replace(service, green_health_path=health_path)
+            service = replace(service, green_health_path=health_path, green_latency_budget_ms=latency_budget_ms)
         self.write_services(self.read_services() | {name: service})
 
     def write_endpoints(self, service: str, colour: Colour, addresses: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ class EnvoySignals:
         """Cumulative counts of finished requests per colour, without probes and health checks.
 
         An error is a 5xx (also Envoy's own: no connection, reset, timeout after 15 s) or an answer that broke
-        off. Slow is a request that took the service's latency budget or longer, from its first byte to the
+        off. Slow is a request that took the colour's latency budget or longer, from its first byte to the
         last byte of the answer, also when its user gave up; a user who gives up is no error.
         """
         prefix = f"users.{service}."

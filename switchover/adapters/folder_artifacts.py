@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from semver import Version
 
-from switchover.decide.ranges import parse_version
+from switchover.decide.version_text import parse_version
 from switchover.errors import InputError, TargetError
 from switchover.model import Artifact, Release
 
@@ -151,11 +151,13 @@ class FolderArtifacts:
         try:
             index: Index = json.loads(path.read_text(encoding="utf-8"))
             known = index["format"]
-        except (ValueError, KeyError, TypeError) as error:
+            if known == FORMAT:
+                _check_entries(index)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TargetError(
                 f"{path} is broken",
                 expected=f"an index of format {FORMAT}",
-                found=str(error),
+                found=f"no {error}" if isinstance(error, KeyError) else str(error),
                 next_step="restore the file from a backup; the artifacts themselves are whole",
             ) from error
         if known != FORMAT:
@@ -166,6 +168,14 @@ class FolderArtifacts:
                 next_step="use the version of switchover that wrote it",
             )
         return index
+
+
+def _check_entries(index: Index) -> None:
+    """Read every entry once, so that a broken one is found here and nowhere else."""
+    for known in index["artifacts"].values():
+        Artifact(**known)
+    for known in index["releases"].values():
+        _read_release(known)
 
 
 def _read_release(known: dict[str, Any]) -> Release:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from switchover.adapters.git_program import answers, open_checkout, run
 from switchover.decide.edits import Edit
-from switchover.decide.versions import RELEASE_TOKEN, Commit
+from switchover.decide.versions import Commit
 from switchover.errors import BusyError, InputError
 
 # Begins a record; no line of a message and hardly a file name begins with it.
 RECORD = "\x01"
 REGULAR_FILE = "100644"
+# The release commit whose files the work tree may not have yet. Every work tree has refs/worktree of its own.
+UNFINISHED = "refs/worktree/switchover-unfinished"
 
 
 class GitHistory:
@@ -87,7 +89,7 @@ class GitHistory:
     def require_clean(self) -> None:
         """Raise `InputError` unless the work tree is a branch without uncommitted changes.
 
-        What an interrupted `commit_edits` left undone in the work tree is finished here.
+        What an interrupted `commit_edits` left undone in the work tree is finished here, and nothing else changed.
         """
         if not answers(self._git, "symbolic-ref", "--quiet", "HEAD"):
             raise InputError(
@@ -116,21 +118,24 @@ class GitHistory:
         date = run(self._git, "log", "-1", "--format=%ct +0000", parent)
         environment = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, **self._choose_identity()}
         commit = run(self._git, "commit-tree", tree, "-p", parent, text=message, environment=environment)
+        run(self._git, "update-ref", UNFINISHED, commit)
         run(self._git, "update-ref", "-m", message.split("\n", 1)[0], "HEAD", commit, parent)
         self._bring_work_tree(tuple(edit.path for edit in edits))
+        run(self._git, "update-ref", "-d", UNFINISHED)
         return commit
 
-    def reserve(self, tag: str) -> str:
-        """The commit that the release behind `tag` is made from: the tag's, else the one noted first.
+    def reserve(self, tag: str, *, stored: bool) -> str:
+        """The commit that the release behind `tag` is made from; what no tag says is noted.
 
-        Noting it outside the branches and tags lets a run that was killed go on from the same commit.
+        It is the tag's, else the noted one where bytes made of it are `stored` already, else that of HEAD. The
+        note lies outside the branches and tags: a run that was killed finds it, and nobody has to look at it.
         """
         tagged = answers(self._git, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}")
-        noted = answers(self._git, "rev-parse", "--verify", "--quiet", self._note(tag))
+        noted = answers(self._git, "rev-parse", "--verify", "--quiet", self._note(tag)) if stored else ""
         if tagged or noted:
             return tagged or noted
         head = run(self._git, "rev-parse", "HEAD")
-        run(self._git, "update-ref", self._note(tag), head, "")
+        run(self._git, "update-ref", self._note(tag), head)
         return head
 
     def tag(self, tag: str, commit: str, message: str) -> bool:
@@ -165,15 +170,18 @@ class GitHistory:
         return [path for state, path in entries if state != "??" or "/.changeset/" in f"/{path}"]
 
     def _finish_interrupted(self) -> None:
-        """Where HEAD is a release commit and a file is still as before it, the file follows."""
-        if f"\n{RELEASE_TOKEN}: " not in run(self._git, "log", "-1", "--format=%B", "HEAD"):
+        """Where the unfinished commit is HEAD and a file is still as before it, the file follows."""
+        unfinished = answers(self._git, "rev-parse", "--verify", "--quiet", UNFINISHED)
+        if not unfinished:
             return
-        changed = run(self._git, "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--relative", "HEAD").split(
-            "\0"
-        )
-        behind = [path for path in changed if path and self._hash_work_file(path) == self._hash_in("HEAD^", path)]
-        stale = [path for path in behind if self._hash_in("HEAD^", path) != self._hash_in("HEAD", path)]
-        self._bring_work_tree(tuple(stale))
+        # Elsewhere HEAD never got there, or somebody has moved it since: the work tree is theirs.
+        if unfinished == run(self._git, "rev-parse", "HEAD"):
+            named = run(self._git, "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--relative", "HEAD")
+            paths = [path for path in named.split("\0") if path]
+            self._bring_work_tree(
+                tuple(path for path in paths if self._hash_work_file(path) == self._hash_in("HEAD^", path))
+            )
+        run(self._git, "update-ref", "-d", UNFINISHED)
 
     def _hash_in(self, commit: str, path: str) -> str:
         return answers(self._git, "rev-parse", "--verify", "--quiet", f"{commit}:./{path}")

@@ -60,7 +60,7 @@ class LocalSlots:
         present = slot.read()
         if present is None or present.digest != digest:
             require_runnable(workload, self._environ)
-        replicas.prepare(release, workload)
+        prepared = replicas.prepare(release, workload)
         if (present is None or present.digest != digest) and self._replicas[slot.read_kind()].exists(slot.group):
             self.stop(service, colour, epoch=epoch)
         with self._fence.holding(epoch), self._folder.lock():
@@ -81,7 +81,7 @@ class LocalSlots:
                     kind,
                 )
                 slot.write(wanted)
-            replicas.write(slot, wanted, release, colour, workload)
+            replicas.write(slot, wanted, release, colour, workload, prepared)
             self._run(service, colour, wanted)
 
     def stop(self, service: str, colour: Colour, *, epoch: int) -> None:

@@ -49,8 +49,9 @@ class LocalTarget:
     """Everything of one environment that the operations need: `slots`, `router`, `signals` and `prober`.
 
     Building it starts nothing; `ensure_running` does. `watchdog` is the command of the program that the
-    supervisor runs beside the router (docs/decisions/0005); empty: none. `open_client` opens the container
-    engine, which is asked only where a service runs as containers; None: the one that `DOCKER_HOST` names.
+    supervisor runs beside the router (docs/decisions/0005), `passed_on` the variables of `environ` that only it
+    needs; empty: none. `open_client` opens the container engine, which is asked only where a service runs as
+    containers; None: the one that `DOCKER_HOST` names.
     """
 
     def __init__(
@@ -61,12 +62,13 @@ class LocalTarget:
         environ: Mapping[str, str] = os.environ,
         watchdog: tuple[str, ...] = (),
         open_client: OpenClient | None = None,
+        passed_on: tuple[str, ...] = (),
     ) -> None:
         self._folder = open_environment_folder(state, environ)
         self._watchdog = watchdog
         self._files = EnvoyFiles(self._folder)
         self._admin = EnvoyAdmin(self._folder.admin_socket)
-        self._daemon = SupervisorDaemon(self._folder, environ)
+        self._daemon = SupervisorDaemon(self._folder, environ, passed_on)
         self.router = EnvoyRouter(self._folder, self._files, self._admin, fence)
         self.signals = EnvoySignals(self._admin)
         self.prober = HttpProber()
@@ -91,7 +93,7 @@ class LocalTarget:
         What should run in the slots is started again if the supervisor was gone (after a reboot, say); leftovers
         of a supervisor that was killed are ended first. Raises `InputError` for a taken port (the environment
         stays as it was), `MissingProgramError` without Envoy or supervisord, `TargetError` when something does not
-        start.
+        start, or when the supervisor runs and does not answer: it and what it runs are left alone.
         """
         with self._folder.lock_start():
             program = find_envoy()
@@ -121,8 +123,17 @@ class LocalTarget:
                 with self._folder.lock():
                     self.slots.restore()
 
+    def ensure_routing(self) -> None:
+        """Let weights be changeable, with the least that can fail: while Envoy answers nothing else is asked.
+
+        A supervisor that hangs or is gone, or a listener that cannot be placed, must not keep traffic from being
+        taken back. Only without Envoy the environment is brought up, with the services that it has already.
+        """
+        if not self._admin.is_ready():
+            self.ensure_running()
+
     def is_running(self) -> bool:
-        """Whether the environment's supervisor and Envoy answer."""
+        """Whether the environment's supervisor and Envoy answer. Raises `TargetError` for a supervisor that hangs."""
         return self._daemon.is_running() and self._admin.is_ready()
 
     def read_address(self, service: str) -> str:

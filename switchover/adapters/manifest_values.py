@@ -35,17 +35,31 @@ def read_python_package(manifest: dict[str, Any], folder: str) -> Package | None
     project = manifest.get("project")
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
         return None
-    dependencies = [_read_requirement(text, Section.RUN) for text in project.get("dependencies", [])]
-    for extra in project.get("optional-dependencies", {}).values():
-        dependencies += [_read_requirement(text, Section.OPTIONAL) for text in extra]
+    texts = _read_texts(project, "dependencies", "project", folder)
+    dependencies = [_read_requirement(text, Section.RUN) for text in texts]
+    extras = project.get("optional-dependencies", {})
+    if not isinstance(extras, dict):
+        raise _refuse(folder, "pyproject.toml", "a table under 'project.optional-dependencies'", repr(extras))
+    for extra in extras:
+        texts = _read_texts(extras, extra, "project.optional-dependencies", folder)
+        dependencies += [_read_requirement(text, Section.OPTIONAL) for text in texts]
     return Package(
         name=project["name"],
         folder=folder,
         version=str(project.get("version", "")),
         kind=Kind.PYTHON,
-        private=any(str(each).startswith("Private ::") for each in project.get("classifiers", [])),
+        private=any(
+            each.startswith("Private ::") for each in _read_texts(project, "classifiers", "project", folder)
+        ),
         dependencies=tuple(each for each in dependencies if each.name != project["name"]),
     )
+
+
+def _read_texts(table: dict[str, Any], key: str, above: str, folder: str) -> list[str]:
+    stated = table.get(key, [])
+    if not isinstance(stated, list) or not all(isinstance(text, str) for text in stated):
+        raise _refuse(folder, "pyproject.toml", f"a list of texts under '{above}.{key}'", repr(stated))
+    return stated
 
 
 def _read_requirement(text: str, section: Section) -> Dependency:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 import threading
 import tomllib
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class PrefectApi:
         )
         asking.start()
         asking.join(within_seconds)
-        return answer[0] if answer else f"no answer within {within_seconds:.0f} s"
+        return answer[0] if answer else f"no answer from {self._server()} within {within_seconds:.0f} s"
 
     def _request(self, method: str, path: str, body: object, timeout_seconds: float) -> str:
         headers = {"Content-Type": "application/json"}
@@ -58,9 +59,20 @@ class PrefectApi:
                 status = connection.getresponse().status
             finally:
                 connection.close()
+        except ConnectionRefusedError:
+            return f"nobody answers at {self._server()}"
+        except socket.gaierror:
+            return f"there is no such host as that of {self._server()}"
+        except TimeoutError:
+            return f"no answer from {self._server()} within {timeout_seconds:.0f} s"
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return str(error) or type(error).__name__
-        return "" if status in _OK else f"status {status}"
+            return f"{self._server()} cannot be asked: {error or type(error).__name__}"
+        return "" if status in _OK else f"{self._server()} answered with status {status}"
+
+    def _server(self) -> str:
+        """The address without what may be secret in it."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else self.url
 
 
 def find_prefect_api(environ: Mapping[str, str]) -> PrefectApi | None:

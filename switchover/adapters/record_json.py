@@ -1,9 +1,9 @@
-"""The ledger's values as JSON, read back strictly: an unknown or missing field is an error, never a guess."""
+"""The ledger's values as JSON, read back strictly: an unknown field is an error, never ignored."""
 
 from __future__ import annotations
 
 import json
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -40,10 +40,22 @@ def _load(adapter: TypeAdapter[_T], text: str) -> _T:
         value = adapter.validate_json(text)
     except ValidationError as error:
         raise _unreadable(str(error.errors()[0]["loc"]) + " " + error.errors()[0]["msg"]) from None
-    # Dataclasses ignore unknown fields and default missing ones; only what reads back the same is taken.
-    if adapter.dump_python(value, mode="json") != json.loads(text):
-        raise _unreadable("fields that this version does not know")
+    # Dataclasses ignore unknown fields. A field that is missing was added since, and has its default.
+    unknown = _find_unknown(json.loads(text), adapter.dump_python(value, mode="json"))
+    if unknown:
+        raise _unreadable(f"fields that this version does not know: {', '.join(unknown)}")
     return value
+
+
+def _find_unknown(stored: Any, understood: Any, place: str = "") -> list[str]:
+    if isinstance(stored, dict) and isinstance(understood, dict):
+        found = [f"{place}{name}" for name in stored if name not in understood]
+        common = [name for name in stored if name in understood]
+        return found + [deep for name in common for deep in _find_unknown(stored[name], understood[name], f"{place}{name}.")]
+    if isinstance(stored, list) and isinstance(understood, list):
+        pairs = zip(stored, understood, strict=True)
+        return [deep for each, taken in pairs for deep in _find_unknown(each, taken, place)]
+    return []
 
 
 def _unreadable(found: str) -> LedgerUnreadableError:

@@ -29,8 +29,10 @@ class Replicas(Protocol):
     def exists(self, group: str) -> bool:
         """Whether anything of the group is left, running or not."""
 
-    def write(self, slot: SlotFolder, wanted: SlotFile, release: Release, colour: Colour, workload: Workload) -> None:
-        """Write down what `run` needs of a prepared release. There are no secrets in it."""
+    def write(
+        self, slot: SlotFolder, wanted: SlotFile, release: Release, colour: Colour, workload: Workload, prepared: str
+    ) -> None:
+        """Write down what `run` needs of a release, `prepared` by `prepare`. There are no secrets in it."""
 
     def run(self, slot: SlotFolder, wanted: SlotFile) -> None:
         """Let what is written down run, and leave running what does. Does not wait."""

@@ -86,6 +86,13 @@ class ServiceBuilder:
                 found="no such program",
                 next_step="install it, or correct the build command in switchover.toml",
             ) from error
+        except OSError as error:
+            raise InputError(
+                f"the build of {service.name} cannot start",
+                expected=f"that {words[0]} can be executed",
+                found=error.strerror or str(error),
+                next_step="make it executable and commit that, or correct the build command in switchover.toml",
+            ) from error
         except subprocess.TimeoutExpired as error:
             raise TargetError(
                 f"the build of {service.name} does not end",

@@ -94,13 +94,20 @@ class SlotFolder:
         """Nothing should run; the logs stay until the next life."""
         (self._folder / "slot.json").unlink(missing_ok=True)
 
-    def write_programs(self, slot: SlotFile, release: Release, colour: Colour, workload: Workload, files: str) -> None:
+    def take_files(self, unpacked: Path) -> None:
+        """Move the release's files here; what this life of the slot has already stays, replicas run in it."""
+        if self.files.is_dir():
+            shutil.rmtree(unpacked, ignore_errors=True)
+        else:
+            unpacked.rename(self.files)
+
+    def write_programs(self, slot: SlotFile, release: Release, colour: Colour, workload: Workload) -> None:
         """Write what each replica's runner reads. There are no secrets in it."""
         for number, port in enumerate(slot.ports):
             specification = {
                 "replica": number,
                 "command": [sys.executable if word == "{python}" else word for word in workload.command],
-                "folder": files,
+                "folder": str(self.files),
                 "environment": replica_variables(release, colour, workload, number, port),
                 "secret_variables": list(workload.secret_variables),
                 "memory_limit_mb": workload.memory_limit_mb,
@@ -120,6 +127,11 @@ class SlotFolder:
             )
             for number in range(len(slot.ports))
         )
+
+    @property
+    def files(self) -> Path:
+        """The release as it was unpacked for this life of the slot, the working folder of its processes."""
+        return self._folder / "files"
 
     @property
     def containers(self) -> Path:
@@ -161,6 +173,11 @@ class SlotFolder:
 
     def _specification(self, number: int) -> Path:
         return self._folder / f"replica-{number}.json"
+
+
+def find_wanted(state: Path) -> tuple[str, ...]:
+    """The groups in which something should run, in the environment that keeps its state there."""
+    return tuple(sorted(file.parent.name for file in state.glob("slots/*/slot.json")))
 
 
 def replica_variables(release: Release, colour: Colour, workload: Workload, number: int, port: int) -> dict[str, str]:

@@ -1,19 +1,25 @@
-"""The ledger of the target `local`: one SQLite file per environment."""
+"""The ledger of the target `local`: one SQLite file per environment.
+
+The file appears whole, by a rename, with the first write: one that is empty or has no format has lost its content.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from switchover.adapters.file_fence import EnvironmentLock
 from switchover.adapters.record_json import dump_entry, dump_record, load_entry, load_record
-from switchover.errors import LedgerConflictError, LedgerUnreadableError, SwitchoverError, TargetError
+from switchover.adapters.sqlite_errors import damaged, explain
+from switchover.errors import LedgerConflictError, LedgerUnreadableError
 from switchover.model import EnvironmentRecord, HistoryEntry
 
 SCHEMA_VERSION = 1
+_WAIT_SECONDS = 10.0
 _SCHEMA = """
 CREATE TABLE environment (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, document TEXT NOT NULL);
 CREATE TABLE history (
@@ -27,20 +33,42 @@ SELECT document FROM history WHERE ?1 IS NULL OR service = ?1 ORDER BY ended_at 
 
 
 class SqliteLedger:
-    """Port `Ledger`. Writes happen under the environment's lock, reads never wait for them."""
+    """Port `Ledger`. Writes happen under the environment's lock, reads never wait for them.
 
-    def __init__(self, path: Path, environment: str, lock: EnvironmentLock) -> None:
+    `find_traces` names what would not be there if nothing had ever been written, the slots in use: while there is
+    something, a missing file is a lost one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        environment: str,
+        lock: EnvironmentLock,
+        find_traces: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
         self._path = path
         self._environment = environment
         self._lock = lock
+        self._find_traces = find_traces
 
     def read(self) -> EnvironmentRecord:
         """The document as it is now; revision 0 when nothing was ever written."""
         if not self._path.exists():
+            self._require_no_traces()
             return EnvironmentRecord(self._environment)
         with self._connection() as connection:
             row = connection.execute("SELECT revision, document FROM environment WHERE id = 1").fetchone()
-        return EnvironmentRecord(self._environment) if row is None else replace(load_record(row[1]), revision=row[0])
+        if row is None:
+            return EnvironmentRecord(self._environment)
+        record = replace(load_record(row[1]), revision=row[0])
+        if record.environment != self._environment:
+            raise LedgerUnreadableError(
+                f"the ledger {self._path} is that of another environment",
+                expected=self._environment,
+                found=record.environment,
+                next_step="give each environment a `state` of its own in switchover.toml; nothing was changed",
+            )
+        return record
 
     def read_epoch(self) -> int:
         """The highest fencing epoch handed out."""
@@ -49,7 +77,7 @@ class SqliteLedger:
     def write(self, record: EnvironmentRecord) -> EnvironmentRecord:
         """Replace the document if nobody else has since `record.revision`."""
         following = replace(record, revision=record.revision + 1)
-        with self._lock.held(), self._connection() as connection:
+        with self._lock.held(), self._connection(make=True) as connection:
             if record.revision == 0:
                 statement = "INSERT OR IGNORE INTO environment (id, revision, document) VALUES (1, ?, ?)"
                 written = connection.execute(statement, (1, dump_record(following))).rowcount
@@ -68,7 +96,7 @@ class SqliteLedger:
 
     def append_history(self, entry: HistoryEntry) -> None:
         """Keep a finished rollout; the same id again replaces it."""
-        with self._lock.held(), self._connection() as connection:
+        with self._lock.held(), self._connection(make=True) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO history (id, service, ended_at, document) VALUES (?, ?, ?, ?)",
                 (entry.id, entry.service, entry.ended_at, dump_entry(entry)),
@@ -83,20 +111,56 @@ class SqliteLedger:
         return tuple(load_entry(row[0]) for row in rows)
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on the file, made on first use, with SQLite's errors in our words."""
+    def _connection(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction on the file, with SQLite's errors in our words. `make`: the file, if there is none yet."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with closing(sqlite3.connect(self._path, timeout=10)) as connection:
-                self._prepare(connection)
+            if make and not self._path.exists():
+                self._make()
+            self._require_content()
+            with closing(sqlite3.connect(self._path, timeout=_WAIT_SECONDS)) as connection:
+                self._require_known_format(connection)
+                # A record that says "switched" must survive a power cut.
+                connection.execute("PRAGMA synchronous = FULL")
                 with connection:
                     yield connection
-        except sqlite3.DatabaseError as error:
-            raise self._explain(error) from error
-        except OSError as error:
-            raise self._no_room(str(error)) from error
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise explain(error, self._path) from error
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _make(self) -> None:
+        """Make the file beside its place and move it there whole. The caller holds the lock."""
+        folder = self._path.parent
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = self._path.with_name(f"{self._path.name}.new")
+        for left in folder.glob(f"{beside.name}*"):
+            left.unlink()
+        with closing(sqlite3.connect(beside)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            beside.rename(self._path)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _require_no_traces(self) -> None:
+        traces = self._find_traces()
+        if traces:
+            raise LedgerUnreadableError(
+                f"the ledger {self._path} is missing",
+                expected="the file: something should run in " + ", ".join(traces),
+                found="no such file",
+                next_step=(
+                    "restore it from a backup; or begin anew: `switchover stop --force`, "
+                    f"then move {self._path.parent} away; nothing was changed"
+                ),
+            )
+
+    def _require_content(self) -> None:
+        if self._path.stat().st_size == 0:
+            raise damaged(self._path, "an empty file")
+
+    def _require_known_format(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise LedgerUnreadableError(
@@ -106,30 +170,4 @@ class SqliteLedger:
                 next_step="install the newer version again; nothing was changed",
             )
         if version == 0:
-            connection.execute("PRAGMA journal_mode = WAL")
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in filter(str.strip, _SCHEMA.split(";")):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        # A record that says "switched" must survive a power cut.
-        connection.execute("PRAGMA synchronous = FULL")
-
-    def _explain(self, error: sqlite3.DatabaseError) -> SwitchoverError:
-        if isinstance(error, sqlite3.OperationalError):
-            return self._no_room(str(error))
-        return LedgerUnreadableError(
-            f"the ledger {self._path} is damaged",
-            expected="a SQLite file",
-            found=str(error),
-            next_step="restore it from a backup, or move it away to begin with an empty one; nothing was changed",
-        )
-
-    def _no_room(self, found: str) -> TargetError:
-        return TargetError(
-            f"cannot use the ledger {self._path}",
-            expected="a folder that can be written, with room left",
-            found=found,
-            next_step="make room or correct the rights, then repeat; an intent not written was not acted on",
-        )
+            raise damaged(self._path, "a SQLite file that is no ledger")

@@ -36,16 +36,19 @@ class SupervisedReplicas:
         self._environ = environ
 
     def prepare(self, release: Release, workload: Workload) -> str:  # noqa: ARG002 other kinds need it
-        """Unpack the artifact, once for all slots; return the folder."""
+        """Unpack the artifact anew: a release that ran before may have changed what was unpacked for it."""
         return str(unpack_artifact(release.artifact, self._store, self._artifacts))
 
     def exists(self, group: str) -> bool:
         """Whether the supervisor is configured with the group."""
         return self._daemon.has_group(group)
 
-    def write(self, slot: SlotFolder, wanted: SlotFile, release: Release, colour: Colour, workload: Workload) -> None:
-        """Write what each replica's runner reads."""
-        slot.write_programs(wanted, release, colour, workload, self.prepare(release, workload))
+    def write(
+        self, slot: SlotFolder, wanted: SlotFile, release: Release, colour: Colour, workload: Workload, prepared: str
+    ) -> None:
+        """Write what each replica's runner reads; the files become the slot's, unless this life of it has them."""
+        slot.take_files(Path(prepared))
+        slot.write_programs(wanted, release, colour, workload)
 
     def run(self, slot: SlotFolder, wanted: SlotFile) -> None:
         """Let every program of the group run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import resource
 import subprocess
 import sys
@@ -26,6 +27,13 @@ _START_SECONDS = 20.0
 _SHUT_DOWN_SECONDS = 30.0
 _OPEN_FILES = 8192
 _BAD_NAME, _NOT_RUNNING, _ALREADY_STARTED, _ALREADY_ADDED = 10, 70, 60, 90
+# What the daemon, Envoy and the watchdog need of the operator's environment; nothing else stays in their memory.
+_PASSED_ON = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"),
+    *("LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+    *("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
+)
 # A program that has EXITED is about to be started again; only these stay as they are.
 _STOPPED_STATES = frozenset({"STOPPED", "FATAL", "UNKNOWN"})
 
@@ -45,6 +53,10 @@ class ProgramState:
         return self.state in {"BACKOFF", "EXITED", "FATAL", "UNKNOWN"}
 
 
+class _AbsentError(TargetError):
+    """Nobody listens on the daemon's socket: it does not run."""
+
+
 class _UnixTransport(xmlrpc.client.Transport):
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -55,17 +67,21 @@ class _UnixTransport(xmlrpc.client.Transport):
 
 
 class SupervisorDaemon:
-    """Starts, asks and ends the supervisor. Callers hold the environment's locks where they change things."""
+    """Starts, asks and ends the supervisor. Callers hold the environment's locks where they change things.
 
-    def __init__(self, folder: EnvironmentFolder, environ: Mapping[str, str]) -> None:
+    `passed_on` names the variables of `environ` that the first group needs beside the usual ones.
+    """
+
+    def __init__(self, folder: EnvironmentFolder, environ: Mapping[str, str], passed_on: tuple[str, ...] = ()) -> None:
         self._folder = folder
         self._environ = environ
+        self._passed_on = (*_PASSED_ON, *passed_on)
 
     def is_running(self) -> bool:
-        """Whether the daemon answers."""
+        """Whether the daemon runs. Raises `TargetError` when it does and stays silent: it is not to be replaced."""
         try:
             self._call("supervisor.getState")
-        except TargetError:
+        except _AbsentError:
             return False
         return True
 
@@ -88,7 +104,8 @@ class SupervisorDaemon:
         text = render_daemon(self._folder.supervisor_socket, self._folder.state, self._folder.run, open_files)
         write_private(configuration, text)
         package_folder = str(Path(switchover.__file__).parent.parent)
-        environment = dict(self._environ) | {MARK: self._folder.key, "PYTHONPATH": package_folder}
+        environment = {name: self._environ[name] for name in self._passed_on if name in self._environ}
+        environment |= {MARK: self._folder.key, "PYTHONPATH": package_folder}
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
         # It goes into the background by itself; what it says before that tells of a broken configuration.
         started = subprocess.run(
@@ -165,15 +182,33 @@ class SupervisorDaemon:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == unless:
                 return None
-            raise _trouble(f"{method}: {fault.faultString}") from fault
-        except (OSError, xmlrpc.client.Error) as error:
-            raise _trouble(str(error)) from error
+            raise self._refusal(f"{method}: {fault.faultString}") from fault
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise _AbsentError(
+                "the supervisor of the environment does not run",
+                expected="supervisord listening on its socket",
+                found=error.strerror or str(error),
+                next_step="`switchover start` starts it, and everything that should run under it",
+            ) from error
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            raise self._silence(str(error) or type(error).__name__) from error
 
+    def _refusal(self, found: str) -> TargetError:
+        return TargetError(
+            "the supervisor of the environment refused",
+            expected="supervisord doing what it is asked",
+            found=found,
+            next_step=f"repeat; if it stays so, look at {self._folder.state / 'supervisord.log'}",
+        )
 
-def _trouble(found: str) -> TargetError:
-    return TargetError(
-        "the supervisor of the environment refused or does not answer",
-        expected="supervisord running for this environment",
-        found=found,
-        next_step="repeat; the environment's daemon is started when it is absent",
-    )
+    def _silence(self, found: str) -> TargetError:
+        pid = (read_or_none(self._folder.run / "s.pid") or "").strip()
+        return TargetError(
+            "the supervisor of the environment does not answer",
+            expected=f"supervisord answering within {_CALL_SECONDS:.0f} s",
+            found=f"{found}; it is process {pid}" if pid else found,
+            next_step=(
+                f"let it go on with `kill -CONT {pid or '<its id>'}` and repeat; if that does not help,"
+                " `switchover stop` and `switchover start` replace it, with an outage"
+            ),
+        )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import urllib.request
+from html import escape
 
 from switchover.model import HistoryEntry
 
@@ -20,7 +22,7 @@ class WebhookNotifier:
         self._outcomes = outcomes
 
     def tell(self, environment: str, entry: HistoryEntry) -> None:
-        """Post one message; a failure is logged without the address."""
+        """Post one message; a failure is logged without the address and never raised."""
         if entry.outcome in self._outcomes:
             self._post(_text(environment, entry))
 
@@ -33,7 +35,8 @@ class WebhookNotifier:
             )
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310
                 pass
-        except (OSError, ValueError) as error:
+        # `InvalidURL` and a garbage answer are `HTTPException`s; the words of the former hold the address.
+        except (OSError, ValueError, http.client.HTTPException) as error:
             _log.warning("the notification was not delivered: %s", type(error).__name__)
 
 
@@ -47,4 +50,6 @@ class SilentNotifier:
 def _text(environment: str, entry: HistoryEntry) -> str:
     head = f"*{entry.service} {entry.to_version} in {environment}: {entry.outcome}*"
     took = f"{entry.kind} from {entry.from_version or 'nothing'}, {entry.ended_at - entry.started_at:.0f} s"
-    return "\n".join([head, took, *(f"• {reason.message}" for reason in entry.reasons)])
+    text = "\n".join([head, took, *(f"• {reason.message}" for reason in entry.reasons)])
+    # A reason may quote a service's log: unescaped, `<!channel>` in it would ring for everybody.
+    return escape(text, quote=False)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from switchover.adapters.manifest_values import read_npm_package, read_python_package
+from switchover.adapters.workspace_patterns import read_npm_patterns, read_patterns
 from switchover.decide.changeset_config import FILE, ChangesetConfig, parse_changeset_config
 from switchover.decide.changesets import Changeset, parse_changeset
 from switchover.decide.packages import Package
@@ -89,16 +90,16 @@ class FolderWorkspace:
 
     def _read_patterns(self) -> tuple[str, ...]:
         """Globs of member folders, from whichever root manifest states them."""
-        patterns: list[str] = []
+        patterns: tuple[str, ...] = ()
         if (text := self._read("package.json")) is not None:
-            stated = _parse_json(text, "package.json").get("workspaces", [])
-            patterns += stated.get("packages", []) if isinstance(stated, dict) else stated
+            patterns += read_npm_patterns(_parse_json(text, "package.json"), "package.json")
         if (text := self._read("pnpm-workspace.yaml")) is not None:
-            patterns += (yaml.safe_load(text) or {}).get("packages") or []
+            document = _parse_yaml(text, "pnpm-workspace.yaml")
+            patterns += read_patterns(document, "packages", "pnpm-workspace.yaml")
         if (text := self._read("pyproject.toml")) is not None:
-            uv = _parse_toml(text, "pyproject.toml").get("tool", {}).get("uv", {})
-            patterns += uv.get("workspace", {}).get("members", [])
-        return tuple(patterns)
+            document = _parse_toml(text, "pyproject.toml")
+            patterns += read_patterns(document, "tool.uv.workspace.members", "pyproject.toml")
+        return patterns
 
     def _expand(self, patterns: Iterable[str]) -> set[str]:
         folders: set[str] = set()
@@ -151,6 +152,16 @@ def _parse_toml(text: str, file: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _refuse(file, "TOML", str(error)) from error
+
+
+def _parse_yaml(text: str, file: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise _refuse(file, "YAML", " ".join(str(error).split())) from error
+    if document is not None and not isinstance(document, dict):
+        raise _refuse(file, "a YAML mapping", type(document).__name__)
+    return document or {}
 
 
 def _refuse(file: str, expected: str, found: str) -> InputError:

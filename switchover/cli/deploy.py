@@ -8,16 +8,20 @@ from typing import Any
 import click
 
 from switchover.adapters.connect import read_histories
+from switchover.cli.abandoned import open_recovered
 from switchover.cli.follow import follow
-from switchover.cli.options import choose_environment, common_options, environment_option, find_config, open_ports
+from switchover.cli.options import choose_environment, common_options, environment_option, find_config
 from switchover.cli.output import emit
 from switchover.cli.prefect_run import prepare_prefect
+from switchover.cli.surroundings import look_around
 from switchover.config import STRATEGIES, load_config
 from switchover.decide.deployment import Action, DeployPlan
+from switchover.decide.health import count_needed_requests
 from switchover.errors import TargetError
 from switchover.model import Phase
 from switchover.operations.deployment import AS_CONFIGURED, plan_deploy
 from switchover.operations.environment import EnvironmentPorts
+from switchover.operations.recovery import rollouts_in_flight
 
 _PREFECT_PACKAGES = ("prefect", "httpx", "httpcore", "anyio")
 
@@ -52,17 +56,21 @@ def deploy(
     file = find_config(config_path)
     config = load_config(file)
     environment = choose_environment(config, environment)
-    ports = open_ports(config, environment, start=False)
+    ports = open_recovered(config, environment)
     histories = read_histories(config, environment, service)
     version = version.removeprefix("v") if version[1:2].isdigit() else version
     plan = plan_deploy(config, ports, service, version, environment, strategy, histories=histories)
     if dry_run or plan.action is Action.NOTHING:
-        emit({"plan": plan, "entry": None}, describe_plan(plan), as_json=as_json)
+        text = "\n".join([describe_plan(plan), *_describe_busy(ports, plan)])
+        emit({"plan": plan, "entry": None}, text, as_json=as_json)
         return
     prepare_prefect("this deployment")
     _run_flow(file, ports, plan, strategy)
     entry = next(iter(ports.ledger.read_history(service, 1)), None)
-    emit({"plan": plan, "entry": entry}, f"{service} {version} is live in {environment}", as_json=as_json)
+    address = look_around(config, environment).read_address(service)
+    where = f" at http://{address}" if address else ""
+    document = {"plan": plan, "entry": entry, "address": address}
+    emit(document, f"{service} {version} is live in {environment}{where}", as_json=as_json)
 
 
 def describe_plan(plan: DeployPlan) -> str:
@@ -80,7 +88,27 @@ def describe_plan(plan: DeployPlan) -> str:
     ]
     if plan.old_colour is not None:
         lines.append(f"  keep {plan.old_version} warm on {plan.old_colour} for {plan.bake_seconds:g} s, then stop it")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_describe_proof(plan)])
+
+
+def _describe_proof(plan: DeployPlan) -> list[str]:
+    """What the judge needs before it lets anything go on."""
+    holds = [step.hold_seconds for step in plan.steps] + [plan.bake_seconds]
+    first = next((seconds for seconds in holds if seconds > 0), None)
+    if first is None:
+        return []
+    needed = count_needed_requests(plan.judge)
+    back = f"or {plan.old_version or 'nothing'} has all of the traffic again"
+    latest = first + plan.judge.no_data_seconds
+    return [f"  needs about {needed} requests to {plan.new_colour} within {latest:g} s, {back}"]
+
+
+def _describe_busy(ports: EnvironmentPorts, plan: DeployPlan) -> list[str]:
+    """What has to end before this plan may begin."""
+    if plan.action is Action.NOTHING:
+        return []
+    left = rollouts_in_flight(ports.ledger.read())
+    return [f"refused as long as {one.service} {one.release.version} is in flight ({one.phase})" for one in left]
 
 
 def _run_flow(file: Path, ports: EnvironmentPorts, plan: DeployPlan, strategy: str) -> None:

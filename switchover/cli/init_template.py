@@ -54,7 +54,7 @@ _TAIL = """
 # Who is told. The webhook's address is a secret and stands in this environment variable.
 # [notifications]
 # webhook_variable = "SWITCHOVER_WEBHOOK_URL"
-# on = ["rolled back", "failed"]
+# on = ["live", "rolled back"]
 """
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from switchover.cli.surroundings import Surroundings
 from switchover.errors import SwitchoverError
 from switchover.model import Colour, EnvironmentRecord, Phase, Reason, Rollout, Route, ServiceRecord, SlotStatus
 from switchover.operations.environment import EnvironmentPorts
@@ -46,9 +47,13 @@ class RolloutStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service with both colours and everything that does not fit together."""
+    """One service with both colours and everything that does not fit together.
+
+    `address` is where users reach it, as `host:port`; None where nobody knows.
+    """
 
     service: str
+    address: str | None
     live: Colour | None
     live_version: str | None
     colours: tuple[ColourStatus, ...]
@@ -67,7 +72,10 @@ class LeaseStatus:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
-    """One environment. `target_silence` says why the target could not be asked, empty when it answered."""
+    """One environment. `target_silence` says why the target could not be asked, empty when it answered.
+
+    One that `is_stopped` was not asked: what should run there and does not is no disagreement.
+    """
 
     environment: str
     revision: int
@@ -75,14 +83,24 @@ class EnvironmentStatus:
     abandoned: bool
     services: tuple[ServiceStatus, ...]
     target_silence: str
+    is_stopped: bool
 
 
-def inspect_environment(ports: EnvironmentPorts, service: str | None = None) -> EnvironmentStatus:
+def inspect_environment(
+    ports: EnvironmentPorts, service: str | None = None, surroundings: Surroundings | None = None
+) -> EnvironmentStatus:
     """Look once, at one service or at all; raise only for a ledger that cannot be read."""
+    around = surroundings or Surroundings()
     record = ports.ledger.read()
-    names = [name for name in record.services if service in (None, name)]
-    silences: list[str] = []
-    services = tuple(_inspect_service(ports, name, record.services[name], silences) for name in names)
+    chosen = {name: each for name, each in record.services.items() if service in (None, name)}
+    is_stopped = around.is_stopped()
+    silences = [f"{ports.name} is stopped; `switchover start` brings it back"] if is_stopped else []
+    services = tuple(
+        _describe_stopped(name, each, around)
+        if is_stopped
+        else _inspect_service(ports, name, each, silences, around.read_address(name))
+        for name, each in chosen.items()
+    )
     now = ports.clock.now()
     return EnvironmentStatus(
         environment=ports.name,
@@ -91,26 +109,49 @@ def inspect_environment(ports: EnvironmentPorts, service: str | None = None) -> 
         abandoned=is_abandoned(record, now),
         services=services,
         target_silence=silences[0] if silences else "",
+        is_stopped=is_stopped,
     )
 
 
-def _inspect_service(ports: EnvironmentPorts, name: str, service: ServiceRecord, silences: list[str]) -> ServiceStatus:
+def find_disagreements(status: EnvironmentStatus) -> tuple[str, ...]:
+    """One sentence for each thing that the ledger and the target say differently, with the name of its service."""
+    return tuple(f"{service.service}: {what}" for service in status.services for what in service.disagreements)
+
+
+def _inspect_service(
+    ports: EnvironmentPorts, name: str, service: ServiceRecord, silences: list[str], address: str | None
+) -> ServiceStatus:
     routed = _ask(lambda: ports.router.read_route(name), silences)
     running = {colour: _ask(lambda: ports.slots.read_status(name, colour), silences) for colour in Colour}  # noqa: B023 - called at once
-    live_release = service.slot(service.live).release if service.live else None
     return ServiceStatus(
         service=name,
+        address=address,
         live=service.live,
-        live_version=live_release.version if live_release else None,
+        live_version=_live_version(service),
         colours=tuple(_colour(service, colour, routed, running[colour]) for colour in Colour),
         rollout=_rollout(service.rollout),
-        disagreements=find_disagreements(service, routed, running),
+        disagreements=_compare(service, routed, running),
     )
 
 
-def find_disagreements(
-    service: ServiceRecord, routed: Route | None, running: dict[Colour, SlotStatus | None]
-) -> tuple[str, ...]:
+def _describe_stopped(name: str, service: ServiceRecord, around: Surroundings) -> ServiceStatus:
+    return ServiceStatus(
+        service=name,
+        address=around.read_address(name),
+        live=service.live,
+        live_version=_live_version(service),
+        colours=tuple(_colour(service, colour, None, None) for colour in Colour),
+        rollout=_rollout(service.rollout),
+        disagreements=(),
+    )
+
+
+def _live_version(service: ServiceRecord) -> str | None:
+    release = service.slot(service.live).release if service.live else None
+    return release.version if release else None
+
+
+def _compare(service: ServiceRecord, routed: Route | None, running: dict[Colour, SlotStatus | None]) -> tuple[str, ...]:
     """Sentences about what the ledger and the target say differently; what the target did not say counts too."""
     found = []
     if service.live is not None and service.slot(service.live).release is None:

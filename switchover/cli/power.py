@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from switchover.adapters.connect import open_local
+from switchover.cli.abandoned import end_abandoned
 from switchover.cli.options import choose_environment, common_options, environment_option, read_config
 from switchover.cli.output import emit
+from switchover.cli.readiness import await_live
 from switchover.errors import BusyError
 from switchover.operations.recovery import rollouts_in_flight
 
@@ -19,12 +21,15 @@ from switchover.operations.recovery import rollouts_in_flight
 def start(environment: str | None, config_path: Path | None, *, as_json: bool) -> None:
     """Bring an environment up as its ledger has it.
 
-    For example after a reboot. Repeating is a no-op.
+    For example after a reboot. Returns when what is live answers; exit status 1 when it does not in its
+    `ready_seconds`. Repeating is a no-op.
     """
     config = read_config(config_path)
     name = choose_environment(config, environment)
     local = open_local(config, name)
     local.ensure_running()
+    end_abandoned(local.ports)
+    await_live(local.ports, lambda line: click.echo(f"{name}: {line}", err=True))
     addresses = {listener.service: local.target.read_address(listener.service) for listener in local.listeners}
     text = "\n".join([f"{name} is up", *(f"  {service}  http://{where}" for service, where in addresses.items())])
     emit({"environment": name, "addresses": addresses}, text, as_json=as_json)

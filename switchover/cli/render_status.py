@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from switchover.cli.inspection import ColourStatus, EnvironmentStatus, LeaseStatus, RolloutStatus, ServiceStatus
+from switchover.cli.inspection import (
+    ColourStatus,
+    EnvironmentStatus,
+    LeaseStatus,
+    RolloutStatus,
+    ServiceStatus,
+    find_disagreements,
+)
 from switchover.cli.tables import Rows, render_table
 
 _HEAD = ("service", "colour", "version", "live", "ledger", "router", "ready", "")
@@ -20,12 +27,13 @@ def _render_environment(status: EnvironmentStatus) -> str:
         return "\n".join([*lines, "nothing was deployed here yet"])
     rows: Rows = [_row(service, colour) for service in status.services for colour in service.colours]
     lines.append(render_table(_HEAD, rows))
+    if not status.is_stopped:
+        lines += [f"{each.service} is at http://{each.address}" for each in status.services if each.address]
     for service in status.services:
         lines += _render_rollout(service.service, service.rollout)
     if status.target_silence:
-        lines.append(f"the target does not answer: {status.target_silence}")
-    for service in status.services:
-        lines += [f"DISAGREEMENT {service.service}: {sentence}" for sentence in service.disagreements]
+        lines.append(("" if status.is_stopped else "the target does not answer: ") + status.target_silence)
+    lines += [f"DISAGREEMENT {sentence}" for sentence in find_disagreements(status)]
     if status.abandoned:
         lines.append("the deployer of this rollout is gone; `switchover rollback`, or the watchdog, ends it")
     return "\n".join(lines)

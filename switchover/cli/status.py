@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from switchover.cli.abandoned import open_recovered
 from switchover.cli.inspection import EnvironmentStatus, inspect_environment
-from switchover.cli.options import chosen_environments, common_options, environment_option, open_ports, read_config
+from switchover.cli.options import chosen_environments, common_options, environment_option, read_config
 from switchover.cli.output import emit, is_terminal
 from switchover.cli.render_status import render_status
+from switchover.cli.surroundings import look_around
 from switchover.config import Config
 
 _REFRESH_SECONDS = 1.0
@@ -40,7 +42,7 @@ def status(
 
 def _show(config: Config, environment: str | None, service: str | None, *, as_json: bool) -> None:
     statuses: tuple[EnvironmentStatus, ...] = tuple(
-        inspect_environment(open_ports(config, name, start=False), service)
+        inspect_environment(open_recovered(config, name), service, look_around(config, name))
         for name in chosen_environments(config, environment)
     )
     if service is not None and not any(each.services for each in statuses):

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from switchover.cli.abandoned import open_recovered
 from switchover.cli.inspection import inspect_environment
-from switchover.cli.options import chosen_environments, common_options, environment_option, open_ports, read_config
+from switchover.cli.options import chosen_environments, common_options, environment_option, read_config
 from switchover.cli.output import emit
+from switchover.cli.surroundings import Surroundings, look_around
 from switchover.errors import SwitchoverError
 from switchover.model import Colour, Release
 from switchover.operations.environment import EnvironmentPorts
@@ -37,7 +39,7 @@ def verify(context: click.Context, environment: str | None, config_path: Path | 
     findings = [
         finding
         for name in chosen_environments(config, environment)
-        for finding in _verify(open_ports(config, name, start=False))
+        for finding in _verify(open_recovered(config, name), look_around(config, name))
     ]
     wrong = [finding for finding in findings if finding.found]
     lines = [f"{one.environment}: {one.what}: {one.found or 'fits'}" for one in findings]
@@ -46,7 +48,7 @@ def verify(context: click.Context, environment: str | None, config_path: Path | 
     context.exit(1 if wrong else 0)
 
 
-def _verify(ports: EnvironmentPorts) -> list[Finding]:
+def _verify(ports: EnvironmentPorts, around: Surroundings) -> list[Finding]:
     record = ports.ledger.read()
     findings = []
     for service in record.services.values():
@@ -55,7 +57,7 @@ def _verify(ports: EnvironmentPorts) -> list[Finding]:
             if release is not None:
                 what = f"bytes of {release.service} {release.version} on {colour}"
                 findings.append(Finding(ports.name, what, _compare_bytes(ports, release)))
-    status = inspect_environment(ports)
+    status = inspect_environment(ports, surroundings=around)
     for each in status.services:
         found = "; ".join(each.disagreements) or (status.target_silence if each.live else "")
         findings.append(Finding(ports.name, f"ledger, router and processes of {each.service}", found))

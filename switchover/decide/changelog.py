@@ -50,16 +50,6 @@ def insert_section(existing: str, section: str, *, title: str) -> str:
     return f"{existing[: newest.start()].rstrip()}\n\n{section}\n\n{existing[newest.start() :]}"
 
 
-def read_section(changelog: str, version: str) -> str:
-    """The text of one version without its heading; empty when the changelog does not have it."""
-    found = list(SECTION.finditer(changelog))
-    for at, match in enumerate(found):
-        if match["title"] == version:
-            end = found[at + 1].start() if at + 1 < len(found) else len(changelog)
-            return changelog[match.start() : end].partition("\n")[2].strip()
-    return ""
-
-
 def _read_title(section: str) -> str:
     match = SECTION.match(section)
     return match["title"] if match else ""

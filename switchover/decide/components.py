@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from switchover.decide.packages import Kind, Package
 from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped
-from switchover.decide.ranges import parse_version
+from switchover.decide.version_text import parse_version
 from switchover.errors import InputError
 
 MANY_TAG_FORMAT = "{name}@{version}"

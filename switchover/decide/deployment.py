@@ -68,7 +68,8 @@ def plan_deployment(request: DeployRequest, record: EnvironmentRecord) -> Deploy
     live = service.live
     live_slot = service.slot(live) if live else Slot()
     live_version = live_slot.release.version if live_slot.release else None
-    same = live_slot.release == request.release and live_slot.workload == request.workload
+    # With a rollout in flight there is something to do about it first: the claim says what.
+    same = live_slot == Slot(request.release, request.workload) and service.rollout is None
     steps = choose_steps(
         request.strategy,
         hold_seconds=request.hold_seconds,

@@ -80,6 +80,24 @@ def judge_health(evidence: Evidence, observation: Observation, settings: JudgeSe
     return evidence, Verdict(Standing.HEALTHY, _praise(evidence, settings))
 
 
+def count_needed_requests(settings: JudgeSettings) -> int:
+    """How many requests prove a canary healthy when none of them is bad: no canary passes with fewer."""
+
+    def is_unproven(requests: int) -> bool:
+        return any(
+            upper_bound(Counts(requests), settings.alpha / 2) >= tolerated
+            for _, _, tolerated in _tolerances(Evidence(), settings)
+        )
+
+    low, high = 0, settings.min_requests
+    while is_unproven(high):
+        low, high = high, 2 * high
+    while high - low > 1 and high > settings.min_requests:
+        middle = (low + high) // 2
+        low, high = (middle, high) if is_unproven(middle) else (low, middle)
+    return high
+
+
 # --- gathering ---------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from switchover.decide.bumps import Bump, choose_highest
 from switchover.decide.packages import Package, Section, effective_range, find_bundled, find_dependents
-from switchover.decide.ranges import next_version, parse_version, satisfies
+from switchover.decide.ranges import satisfies
+from switchover.decide.version_text import next_version, parse_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def begin_rollout(
     """
     name = plan.release.service
     service = record.services.get(name, ServiceRecord())
-    if service.live != plan.old_colour or service.rollout is not None:
+    if service.live != plan.old_colour or service.live is plan.new_colour or service.rollout is not None:
         raise InputError(
             f"{plan.environment} changed while the deployment of {name} was planned",
             expected=f"{plan.old_colour or 'nothing'} live and no rollout in flight",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from switchover.errors import InputError
@@ -13,6 +13,7 @@ from switchover.model import (
     Reason,
     Release,
     ServiceRecord,
+    Slot,
     Workload,
 )
 
@@ -34,7 +35,8 @@ class RollbackPlan:
     """One rollback as a value.
 
     `serve` is the colour that has all the traffic afterwards (None: nothing was ever live), `empty` the one
-    where nothing runs any more. `release` and `workload` are given when `serve` must be started first.
+    where nothing runs any more. `release` and `workload` are given when `serve` must be started first,
+    `rollout_id` when a rollout in flight is ended.
     """
 
     way: Way
@@ -45,6 +47,7 @@ class RollbackPlan:
     release: Release | None
     workload: Workload | None
     reason: str
+    rollout_id: str | None = None
 
 
 def plan_recovery(service_name: str, service: ServiceRecord) -> RollbackPlan:
@@ -63,6 +66,7 @@ def plan_recovery(service_name: str, service: ServiceRecord) -> RollbackPlan:
             release=None,
             workload=None,
             reason=f"{rollout.release.version} was already committed as live on {rollout.new_colour}",
+            rollout_id=rollout.id,
         )
     return RollbackPlan(
         Way.RETREAT,
@@ -73,6 +77,7 @@ def plan_recovery(service_name: str, service: ServiceRecord) -> RollbackPlan:
         release=None,
         workload=None,
         reason=f"{rollout.release.version} was {rollout.phase} at {rollout.canary_percent} % on {rollout.new_colour}",
+        rollout_id=rollout.id,
     )
 
 
@@ -87,12 +92,12 @@ def plan_rollback(
     """
     if service.rollout is not None:
         if version not in (None, service.rollout.old_version):
-            _choose_entry(service_name, history, version, service.rollout.release.version)
+            _choose_entry(service_name, service, history, version)
         return plan_recovery(service_name, service)
     live_version = _version_on(service, service.live)
     if version is not None and version == live_version:
         return _without_effects(service_name, service, version, f"{version} is live already")
-    entry = _choose_entry(service_name, history, version, live_version)
+    entry = _choose_entry(service_name, service, history, version)
     serve = service.live.other if service.live else Colour.BLUE
     return RollbackPlan(
         Way.REDEPLOY,
@@ -106,11 +111,9 @@ def plan_rollback(
     )
 
 
-def reaches(plan: RollbackPlan, version: str | None) -> bool:
-    """Whether applying the plan is the whole of a rollback to `version` (None: to whatever was live before)."""
-    if plan.way in (Way.REDEPLOY, Way.NOTHING):
-        return True
-    return plan.way is Way.RETREAT and version in (None, plan.serve_version)
+def still_holds(plan: RollbackPlan, now: RollbackPlan) -> bool:
+    """Whether what is planned `now` is the same way back; how far the rollout has come meanwhile is no matter."""
+    return replace(plan, reason="") == replace(now, reason="")
 
 
 def rollback_reason(reason: str) -> Reason:
@@ -119,21 +122,22 @@ def rollback_reason(reason: str) -> Reason:
 
 
 def _choose_entry(
-    service_name: str, history: tuple[HistoryEntry, ...], version: str | None, live_version: str | None
+    service_name: str, service: ServiceRecord, history: tuple[HistoryEntry, ...], version: str | None
 ) -> HistoryEntry:
-    was_live = [entry for entry in history if entry.outcome == Phase.LIVE.value and entry.to_version != live_version]
-    lineage = _lineage(history)
+    live = service.slot(service.live) if service.live else Slot()
+    was_live = [entry for entry in history if entry.outcome == Phase.LIVE.value and _what_ran(entry) != live]
     if version is not None:
         chosen = next((entry for entry in was_live if entry.to_version == version), None)
     else:
-        chosen = next((entry for entry in reversed(lineage) if entry.to_version != live_version), None)
+        chosen = next((entry for entry in reversed(_lineage(history)) if _what_ran(entry) != live), None)
     if chosen is not None:
         return chosen
+    live_version = live.release.version if live.release else "nothing"
     known = ", ".join(dict.fromkeys(str(entry.to_version) for entry in was_live)) or "none"
     raise InputError(
         f"cannot roll {service_name} back" + (f" to {version}" if version else ""),
         expected="a version that was live here before",
-        found=f"live now: {live_version or 'nothing'}; live before: {known}",
+        found=f"live now: {live_version}; live before: {known}",
         next_step="name one of those versions, or deploy the version you want"
         if was_live
         else "deploy a version; there is nothing to go back to",
@@ -144,18 +148,23 @@ def _lineage(history: tuple[HistoryEntry, ...]) -> list[HistoryEntry]:
     """The releases that led to the live one, oldest first.
 
     A rollback takes what it rolled back out again, so that rolling back twice goes two releases back and
-    never returns to the bad one.
+    never returns to the bad one. The same version with another workload is another release here: a bad change
+    of the configuration can be rolled back too.
     """
     lineage: list[HistoryEntry] = []
     for entry in reversed(history):
         if entry.outcome != Phase.LIVE.value:
             continue
-        versions = [earlier.to_version for earlier in lineage]
-        if entry.kind == ROLLBACK and entry.to_version in versions:
-            del lineage[versions.index(entry.to_version) + 1 :]
+        ran = [_what_ran(earlier) for earlier in lineage]
+        if entry.kind == ROLLBACK and _what_ran(entry) in ran:
+            del lineage[ran.index(_what_ran(entry)) + 1 :]
         else:
             lineage.append(entry)
     return lineage
+
+
+def _what_ran(entry: HistoryEntry) -> Slot:
+    return Slot(entry.release, entry.workload)
 
 
 def _version_on(service: ServiceRecord, colour: Colour | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from switchover.errors import InputError
 from switchover.model import WHOLE, Step
 
 NAMED: dict[str, tuple[int, ...]] = {
@@ -26,7 +27,11 @@ def choose_steps(
         return (Step(100, 0.0),)
     if strategy == OWN_STEPS:
         if own_steps is None:
-            msg = "the strategy `steps` needs own steps"
-            raise ValueError(msg)
+            raise InputError(
+                "the strategy `steps` cannot be used here",
+                expected="own steps of the environment in switchover.toml",
+                found="a named strategy there",
+                next_step="write `steps` for the environment, or name one of " + ", ".join(NAMED),
+            )
         return own_steps
     return tuple(Step(percent, hold_seconds if percent < WHOLE else 0.0) for percent in NAMED[strategy])

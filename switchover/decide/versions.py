@@ -16,7 +16,7 @@ from switchover.decide.commits import ConventionalCommit, judge_commit, parse_co
 from switchover.decide.packages import Package, find_bundled, find_owner
 from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped, refuse_overlap
 from switchover.decide.propagation import Draft, propagate
-from switchover.decide.ranges import next_version, parse_version
+from switchover.decide.version_text import next_version, parse_version
 from switchover.errors import InputError
 
 PLACEHOLDER = "0.0.0"

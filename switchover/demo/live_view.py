@@ -18,7 +18,7 @@ from switchover.demo.figures import PhaseFigures
 from switchover.demo.load_report import Interval, read_load
 from switchover.demo.monitor import Sight
 from switchover.demo.progress import Progress, describe_figures
-from switchover.demo.records import Move, PhaseRecord, RolloutRecord, Scene
+from switchover.demo.records import LOAD_NUMBER, Move, PhaseRecord, RolloutRecord, Scene
 from switchover.errors import SwitchoverError
 from switchover.model import Colour, Phase
 
@@ -27,6 +27,9 @@ _BAR_WIDTH = 30
 _HISTORY_SECONDS = 40
 _SPARKS = "▁▂▃▄▅▆▇█"
 _MESSAGES = 3
+_OUTCOME_WIDTH = 12
+# Border and padding of the panel, the column of marks, and what is between the columns.
+_FRAME_WIDTH = 4 + 1 + 2
 
 
 @dataclass(slots=True)
@@ -97,26 +100,36 @@ class LiveView:
         return Panel(body, title="switchover demo", subtitle=f"{elapsed:.0f} s", title_align="left", padding=(0, 1))
 
     def _draw_phases(self) -> RenderableType:
+        scenes = self.progress.scenes
+        titles = {scene: f"{scene.number}. {scene.title}" for scene in scenes}
+        widest = max(len(title) for title in titles.values())
+        room = self.console.width - _FRAME_WIDTH - widest
         grid = Table.grid(padding=(0, 1))
-        for column in range(4):
-            grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1 if column == 3 else None)  # noqa: PLR2004 the last
-        for scene in self.progress.scenes:
-            title = f"{scene.number}. {scene.title}"
+        # Only the last column gives way to a narrow terminal.
+        grid.add_column(no_wrap=True, width=1)
+        grid.add_column(no_wrap=True, width=widest)
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for index, scene in enumerate(scenes):
             done = self.progress.ended.get(scene.title)
             if done:
                 record, figures = done
-                row = (
-                    Text("✓", "green"),
-                    Text(title),
-                    Text(record.outcome),
-                    Text(describe_figures(figures), "dim"),
-                )
+                told = describe_figures(figures, room - _OUTCOME_WIDTH)
+                result = Text.assemble(record.outcome.ljust(_OUTCOME_WIDTH), (told, "dim"))
+                grid.add_row(Text("✓", "green"), Text(titles[scene]), result)
             elif scene is self.progress.playing:
-                row = (Text("▶", "bold yellow"), Text(title, "bold"), Text(self._rollout, "yellow"), Text())
+                grid.add_row(Text("▶", "bold yellow"), Text(titles[scene], "bold"), Text(self._rollout, "yellow"))
             else:
-                row = (Text("·", "dim"), Text(title, "dim"), Text(), Text())
-            grid.add_row(*row)
+                grid.add_row(Text("·", "dim"), Text(titles[scene], "dim"), Text())
+            if index == 0:
+                grid.add_row(*self._draw_load_phase())
         return grid
+
+    def _draw_load_phase(self) -> tuple[Text, Text, Text]:
+        """The load is a phase of its own that lasts to the end, beside all that follow."""
+        title = f"{LOAD_NUMBER}. constant load"
+        if not self._intervals:
+            return Text("·", "dim"), Text(title, "dim"), Text()
+        return Text("▶", "green"), Text(title), Text("from here to the end, see below", "dim")
 
     def _draw_colours(self) -> RenderableType:
         sight = self.progress.sight()
@@ -147,8 +160,10 @@ class LiveView:
         total = sum(part.finished for part in self._intervals)
         rates = Text.assemble(
             ("load     ", "dim"),
-            f"{last.finished / seconds:4.0f} requests/s, {_percent(last.failed, last.finished):4.1f} % errors, ",
-            f"p99 {last.p99_ms or 0:.0f} ms; {total} requests, {failed} failed",
+            f"{last.finished / seconds:.0f} requests/s, {_percent(last.failed, last.finished):.1f} % errors, ",
+            f"p99 {last.p99_ms or 0:.0f} ms; {total} so far, {failed} failed",
+            no_wrap=True,
+            overflow="ellipsis",
         )
         sparks = Text.assemble(
             ("errors   ", "dim"), (_spark([_percent(part.failed, part.finished) for part in recent]), "red")

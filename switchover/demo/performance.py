@@ -15,7 +15,7 @@ from switchover.demo.load_report import LoadReport, read_load
 from switchover.demo.parts import Parts, end_leftovers
 from switchover.demo.progress import Progress, View
 from switchover.demo.promises import Played, Promise, judge_promises
-from switchover.demo.records import Ending, Kind, Scene
+from switchover.demo.records import LOAD_NUMBER, Ending, Kind, Scene
 from switchover.demo.releases import ReleaseLine
 from switchover.demo.stage import ENVIRONMENT, SERVICE, ShopHistory, Stage, open_shop_history
 from switchover.demo.story import LATER_VERSIONS, Story
@@ -95,7 +95,7 @@ def _play(parts: Parts, history: ShopHistory, progress: Progress, view: View, ra
         if scene.kind is Kind.FIRST:
             parts.note_processes()
             parts.start_load(rate, load_config(stage.config).service(SERVICE).latency_budget_ms)
-            view.say(f"2. constant load: {rate:g} requests/s from a process of its own, to the end")
+            view.say(f"{LOAD_NUMBER}. constant load: {rate:g} requests/s from a process of its own, to the end")
             line.begin(LATER_VERSIONS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,11 +51,11 @@ class View(Protocol):
         """The judge has spoken."""
 
 
-def describe_figures(figures: PhaseFigures) -> str:
-    """One line for the end of a phase."""
-    parts = [f"{figures.requests} requests", f"{figures.failed} failed"]
-    if figures.detection_seconds is not None:
-        parts.append(f"seen after {figures.detection_seconds:.1f} s")
-    if figures.rollback_seconds is not None:
-        parts.append(f"back after {figures.rollback_seconds:.2f} s")
-    return ", ".join(parts)
+def describe_figures(figures: PhaseFigures, room: int = sys.maxsize) -> str:
+    """One line for the end of a phase: the fullest that is not longer than `room`."""
+    seen = "" if figures.detection_seconds is None else f"seen after {figures.detection_seconds:.1f} s"
+    back = "" if figures.rollback_seconds is None else f"back after {figures.rollback_seconds:.2f} s"
+    failed = f"{figures.failed} failed"
+    ways = ((f"{figures.requests} requests", failed, seen, back), (failed, seen, back), (failed, back), (failed,))
+    lines = [", ".join(part for part in parts if part) for parts in ways]
+    return next((line for line in lines if len(line) <= room), lines[-1])

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from switchover.model import Colour, Phase, Route
 
+# The phase between the first two scenes: it is not played, it lasts.
+LOAD_NUMBER = 2
+
 
 class Kind(StrEnum):
     """What a phase is there to show."""

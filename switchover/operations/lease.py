@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Event, Thread
 
-from switchover.errors import BusyError, FencedError, LedgerConflictError
+from switchover.errors import BusyError, FencedError, LedgerConflictError, SwitchoverError
 from switchover.model import EnvironmentRecord, Lease
 from switchover.operations.environment import EnvironmentPorts
 
 _ATTEMPTS = 50
+_LONGEST_EFFECT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,13 @@ def acquire(ports: EnvironmentPorts, holder: str, lease_seconds: float) -> Claim
     return Claim(holder, record.epoch, lease_seconds)
 
 
-def take_over(ports: EnvironmentPorts, holder: str, lease_seconds: float) -> Claim:
-    """Take the environment from whoever has it: from now on the older epoch's changes are refused."""
-    record = _swap(ports, lambda record: _leased(record, holder, ports.clock.now() + lease_seconds))
-    return Claim(holder, record.epoch, lease_seconds)
-
-
-def take_over_if(
+def take_over(
     ports: EnvironmentPorts, holder: str, lease_seconds: float, needed: Callable[[EnvironmentRecord], bool]
 ) -> Claim | None:
-    """As `take_over`, where the record of that very moment is `needed`; None, and nothing taken, where it is not."""
+    """Take the environment from whoever has it: from now on the older epoch's changes are refused.
+
+    Only where the record of that very moment says that it is `needed`; None, and nothing taken, where it is not.
+    """
     while needed(record := ports.ledger.read()):
         try:
             taken = ports.ledger.write(_leased(record, holder, ports.clock.now() + lease_seconds))
@@ -63,13 +63,20 @@ def take_over_if(
 
 
 def amend(
-    ports: EnvironmentPorts, claim: Claim, change: Callable[[EnvironmentRecord], EnvironmentRecord]
+    ports: EnvironmentPorts,
+    claim: Claim,
+    change: Callable[[EnvironmentRecord], EnvironmentRecord],
+    *,
+    then_free: bool = False,
 ) -> EnvironmentRecord:
-    """Write a change under the claim, which renews the lease with it; raise `FencedError` when it is not ours."""
+    """Write a change under the claim, which renews the lease with it, or gives the environment free.
+
+    Raises `FencedError` when the claim is no longer the highest.
+    """
 
     def under_claim(record: EnvironmentRecord) -> EnvironmentRecord:
-        _check(record, claim)
-        lease = Lease(claim.holder, claim.epoch, ports.clock.now() + claim.lease_seconds)
+        check_claim(record, claim)
+        lease = None if then_free else Lease(claim.holder, claim.epoch, ports.clock.now() + claim.lease_seconds)
         return replace(change(record), lease=lease)
 
     return _swap(ports, under_claim)
@@ -78,9 +85,37 @@ def amend(
 def renew(ports: EnvironmentPorts, claim: Claim) -> None:
     """Say that the holder is alive; raise `FencedError` when somebody took over. Written only when it matters."""
     record = ports.ledger.read()
-    _check(record, claim)
+    check_claim(record, claim)
     if record.lease is None or record.lease.expires_at - ports.clock.now() < claim.lease_seconds * 0.8:
         amend(ports, claim, lambda unchanged: unchanged)
+
+
+@contextmanager
+def kept_alive(ports: EnvironmentPorts, claim: Claim) -> Iterator[None]:
+    """Renew the lease beside one effect that may take longer than it, for ten minutes at the most.
+
+    Without it a slow start or a long drain would look like a dead deployer. When somebody has taken over, the
+    effect's own fence says so.
+    """
+    ended = Event()
+    rounds = int(_LONGEST_EFFECT_SECONDS / (claim.lease_seconds / 3))
+
+    def renew_on() -> None:
+        for _ in range(rounds):
+            if ended.wait(claim.lease_seconds / 3):
+                return
+            try:
+                renew(ports, claim)
+            except SwitchoverError:
+                return
+
+    thread = Thread(target=renew_on, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def release(ports: EnvironmentPorts, claim: Claim) -> None:
@@ -107,7 +142,8 @@ def _leased(record: EnvironmentRecord, holder: str, expires_at: float) -> Enviro
     return replace(record, epoch=epoch, lease=Lease(holder, epoch, expires_at))
 
 
-def _check(record: EnvironmentRecord, claim: Claim) -> None:
+def check_claim(record: EnvironmentRecord, claim: Claim) -> None:
+    """Raise `FencedError` unless the claim's epoch is still the highest."""
     if record.epoch != claim.epoch:
         raise FencedError(
             f"{claim.holder} no longer owns {record.environment}",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from switchover.decide.rollback import Way
 from switchover.decide.rollout import Event
 from switchover.errors import FencedError
 from switchover.model import EnvironmentRecord, HistoryEntry, Rollout
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import is_abandoned
-from switchover.operations.rollback import RollbackRequest, end_rollout, restore_traffic
+from switchover.operations.rollback import (
+    RollbackRequest,
+    end_if_in_flight,
+    read_plan,
+    restore_traffic,
+)
 
 
 def recover_abandoned(ports: EnvironmentPorts, holder: str) -> tuple[HistoryEntry, ...]:
@@ -39,22 +43,40 @@ def recover_abandoned(ports: EnvironmentPorts, holder: str) -> tuple[HistoryEntr
 
 
 def take_back_run(ports: EnvironmentPorts, flow_run_id: str, event: Event, reason: str) -> Rollout | None:
-    """Put the traffic back for the rollout that this flow run began; None when it has none in flight.
+    """Put the traffic back for the rollout that this flow run began; None when there is nothing to do about it.
 
-    A run that was refused because another one holds the environment began nothing, and takes nothing back.
+    A run that was refused because another one holds the environment began nothing, and takes nothing back. A
+    rollout that a person is rolling back already is left to that person.
     """
     rollout = find_run(ports.ledger.read(), flow_run_id)
-    if rollout is not None:
-        restore_traffic(ports, request_for_run(rollout, event, reason))
-    return rollout
+    if rollout is None:
+        return None
+    request = request_for_run(rollout, event, reason)
+    plan = read_plan(ports, rollout.service, None, rollout.id)
+    try:
+        return rollout if restore_traffic(ports, request, plan) else None
+    except FencedError:
+        return None
+
+
+def end_run(ports: EnvironmentPorts, flow_run_id: str, reason: str, event: Event = Event.FAILED) -> HistoryEntry | None:
+    """End the rollout that this flow run began; None when it has ended, or somebody else is ending it."""
+    rollout = find_run(ports.ledger.read(), flow_run_id)
+    return end_if_in_flight(ports, request_for_run(rollout, event, reason)) if rollout else None
+
+
+def find_rollout_of_run(record: EnvironmentRecord, flow_run_id: str) -> str:
+    """The id of the rollout in flight that this flow run began; empty when there is none."""
+    rollout = find_run(record, flow_run_id)
+    return rollout.id if rollout else ""
 
 
 def request_for_run(rollout: Rollout, event: Event, reason: str) -> RollbackRequest:
-    """The rollback that a flow run's end asks for."""
+    """The rollback that a flow run's end asks for. Its holder is the same for the hook and for the automation."""
     return RollbackRequest(
         service=rollout.service,
         version=None,
-        holder=f"rollback of {rollout.service} {rollout.release.version}",
+        holder=f"rollback of {rollout.service} {rollout.release.version} ({rollout.id})",
         reason=reason,
         rollout_id=rollout.id,
         event=event,
@@ -70,12 +92,3 @@ def find_run(record: EnvironmentRecord, flow_run_id: str) -> Rollout | None:
 def rollouts_in_flight(record: EnvironmentRecord) -> tuple[Rollout, ...]:
     """Every rollout that has not ended."""
     return tuple(service.rollout for service in record.services.values() if service.rollout)
-
-
-def end_if_in_flight(ports: EnvironmentPorts, request: RollbackRequest) -> HistoryEntry | None:
-    """End the rollout that the request is about; None when it has ended, or somebody else is ending it."""
-    try:
-        claim, plan = restore_traffic(ports, request)
-        return None if plan.way is Way.NOTHING else end_rollout(ports, claim, request, plan)
-    except FencedError:
-        return None

@@ -91,7 +91,8 @@ def apply_versions(tools: ReleaseTools, plan: ReleasePlan) -> str:
 def choose_pending(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[Pending, ...]:
     """What the manifests say is released and the store or the tags do not have yet.
 
-    Notes for each the commit that it is made from, so that a run that is killed goes on with the same bytes.
+    Notes for each the commit that it is made from. A run that was killed after bytes of a version were stored goes
+    on with that commit; until then a version is made of HEAD, so that a repair of what a stage refused gets in.
     """
     packages, components = read_components(tools.workspace, settings)
     services = {service.name: service for service in settings.services}
@@ -103,7 +104,8 @@ def choose_pending(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[Pend
             continue
         service = services.get(component.name) if component.kind in DEPLOYED else None
         bundled = find_bundled(packages, component.package) if component.kind is ComponentKind.SERVICE else ()
-        commit = published.source_commit if published else tools.history.reserve(component.tag)
+        stored = tools.store.find_artifact(component.name, component.version, component.kind.value) is not None
+        commit = published.source_commit if published else tools.history.reserve(component.tag, stored=stored)
         pending.append(Pending(component, commit, service, bundled, published))
     return tuple(pending)
 
@@ -187,14 +189,15 @@ def describe(
 
 
 def require_passed(outcomes: Iterable[tuple[Component, Outcome]]) -> None:
-    """Stop the release at the first failed stage, before anything of it is published."""
+    """Stop the release at the first failed stage, before this run publishes anything."""
     for component, outcome in outcomes:
         if isinstance(outcome, Failed):
             raise SwitchoverError(
                 f"the release of {component} stops at: {outcome.stage}",
                 expected="that the stage is done, or skipped for a stated reason",
                 found=outcome.reason,
-                next_step="repair that and run again; nothing of this release was published",
+                next_step="repair that, commit what changed and run again; what an interrupted run has stored of this "
+                "version stays as it is: if that is at fault, add a changeset",
             )
 
 

@@ -58,7 +58,7 @@ class History(Protocol):
     def require_clean(self) -> None:
         """Raise `InputError` unless the work tree is a branch without uncommitted changes.
 
-        What an interrupted `commit_edits` left undone in the work tree is finished here.
+        What an interrupted `commit_edits` left undone in the work tree is finished here, and nothing else changed.
         """
 
     def commit_edits(self, edits: tuple[Edit, ...], message: str) -> str:
@@ -68,8 +68,11 @@ class History(Protocol):
         either HEAD has moved, and `require_clean` finishes the work tree, or nothing has happened.
         """
 
-    def reserve(self, tag: str) -> str:
-        """The commit that the release behind `tag` is made from: the tag's, else the one noted first."""
+    def reserve(self, tag: str, *, stored: bool) -> str:
+        """The commit that the release behind `tag` is made from; what no tag says is noted.
+
+        It is the tag's, else the noted one where bytes made of it are `stored` already, else that of HEAD.
+        """
 
     def tag(self, tag: str, commit: str, message: str) -> bool:
         """Put an annotated tag; False when it is there already. `InputError` when it is somewhere else."""

@@ -12,34 +12,38 @@ from switchover.decide.rollback import (
     Way,
     plan_recovery,
     plan_rollback,
-    reaches,
     rollback_reason,
+    still_holds,
 )
 from switchover.decide.rollout import Event
-from switchover.errors import InputError, SwitchoverError
+from switchover.decide.takeover import Permission, Takeover, judge_takeover
+from switchover.errors import BusyError, FencedError, InputError, SwitchoverError
 from switchover.model import (
     EnvironmentRecord,
     HistoryEntry,
     JudgeSettings,
-    Rollout,
     ServiceRecord,
     Step,
 )
-from switchover.operations.closing import close_rollout
+from switchover.operations.closing import close_rollout, find_closed
 from switchover.operations.environment import EnvironmentPorts
-from switchover.operations.lease import Claim, take_over, take_over_if
+from switchover.operations.lease import Claim, take_over
 from switchover.operations.retreat import retreat
 from switchover.operations.roll_out import roll_out
+from switchover.operations.rollout import read_rollout
 from switchover.operations.route import retire
 
 LEASE_SECONDS = 15.0
+_PLANS = 20
+_WHOLE_HISTORY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
     """Who wants which service back on what, and why. `version` None: what was live before.
 
-    `only` names a rollout: nothing is touched when that one has ended already, whatever else is in flight.
+    `only` names a rollout: something automatic (a hook, an automation, the watchdog) wants that one ended and
+    nothing else touched. None: a person wants it. `rollout_id` is what a redeployment is recorded as.
     """
 
     service: str
@@ -51,7 +55,7 @@ class RollbackRequest:
     only: str | None = None
 
 
-def read_plan(ports: EnvironmentPorts, service: str, version: str | None) -> RollbackPlan:
+def read_plan(ports: EnvironmentPorts, service: str, version: str | None, only: str | None = None) -> RollbackPlan:
     """The plan as the ledger has it now, without touching anything."""
     record = ports.ledger.read()
     if service not in record.services:
@@ -61,39 +65,27 @@ def read_plan(ports: EnvironmentPorts, service: str, version: str | None) -> Rol
             found=service,
             next_step="name one of those, or deploy it first",
         )
-    return plan_rollback(service, record.services[service], ports.ledger.read_history(service, 1000), version)
+    return _plan_for(ports, record, service, version, only)
 
 
-def read_plan_of_run(ports: EnvironmentPorts, service_name: str, flow_run_id: str) -> RollbackPlan:
-    """The plan for the rollout that this flow run began; nothing to do when that one has ended already."""
-    service = ports.ledger.read().services.get(service_name, ServiceRecord())
-    if service.rollout is not None and service.rollout.flow_run_id != flow_run_id:
-        service = replace(service, rollout=None)
-    return plan_recovery(service_name, service)
-
-
-def restore_traffic(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[Claim, RollbackPlan]:
+def restore_traffic(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> Claim | None:
     """The urgent half for a rollout in flight: take the environment over and put all traffic where it belongs.
 
-    Whatever the older epoch still wants to do is refused from here. With nothing in flight the plan says so, the
-    environment stays with whoever has it, and the claim is good for nothing.
+    Whatever the older epoch still wants to do is refused from here. None, and nothing touched, when the plan no
+    longer holds. Raises `FencedError` when somebody else is at it, `BusyError` for a person who has to wait.
     """
-
-    def in_flight(record: EnvironmentRecord) -> bool:
-        rollout = record.services.get(request.service, ServiceRecord()).rollout
-        return rollout is not None and request.only in (None, rollout.id)
-
-    claim = take_over_if(ports, request.holder, LEASE_SECONDS, in_flight)
-    if claim is None:
-        service = ports.ledger.read().services.get(request.service, ServiceRecord())
-        nothing = Claim(request.holder, epoch=0, lease_seconds=0.0)
-        return nothing, plan_recovery(request.service, replace(service, rollout=None))
-    return claim, retreat(ports, claim, request.service, request.event, (rollback_reason(request.reason),))
+    claim = _claim(ports, request, plan)
+    if claim is not None:
+        retreat(ports, claim, request.service, request.event, (rollback_reason(request.reason),))
+    return claim
 
 
-def end_rollout(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
+def end_rollout(ports: EnvironmentPorts, claim: Claim, plan: RollbackPlan) -> HistoryEntry:
     """The rest, after `restore_traffic`: drain and stop the colour that lost, close the rollout, tell people."""
-    rollout = _rollout(ports.ledger.read(), request.service)
+    closed = find_closed(ports, plan.service, plan.rollout_id)
+    if closed:
+        return closed
+    rollout = read_rollout(ports, claim, plan.service)
     if plan.empty is not None:
         retire(ports, claim, rollout, plan.empty)
     event = Event.FINALIZED if plan.way is Way.FINISH else Event.RESTORED
@@ -101,35 +93,126 @@ def end_rollout(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest,
     return close_rollout(ports, claim, rollout, event, kind=kind)
 
 
-def redeploy(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
+def roll_back(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[RollbackPlan, HistoryEntry | None]:
+    """The whole rollback of a person: the same from the command line and from the flow.
+
+    Planned again whenever the environment changed between plan and taking over. 'What was live before' is settled
+    by the first plan: a hook that is faster must not make it mean one release further back. Returns the last
+    plan and the history entry of what was done, None for nothing. Raises `FencedError` when another person
+    takes over in the middle.
+    """
+    plan = read_plan(ports, request.service, request.version)
+    done = find_closed(ports, request.service, request.rollout_id)
+    if done or plan.way is Way.NOTHING:
+        return plan, done
+    target = _settle(ports, request, plan)
+    for _ in range(_PLANS):
+        done = _apply(ports, request, plan) or done
+        applied, plan = plan, _read_next_plan(ports, request.service, target)
+        if plan.way is Way.NOTHING:
+            return (applied, done) if done else (plan, None)
+    raise BusyError(
+        f"{request.service} in {ports.name} changes faster than it can be rolled back",
+        expected=f"one of {_PLANS} plans to hold until it was applied",
+        found="somebody else changing it each time",
+        next_step="see who (`switchover status`, `switchover history`), then repeat",
+    )
+
+
+def end_if_in_flight(ports: EnvironmentPorts, request: RollbackRequest) -> HistoryEntry | None:
+    """End the rollout that `request.only` names; None when it has ended, or somebody else is ending it."""
+    plan = read_plan(ports, request.service, None, request.only)
+    if plan.way is Way.NOTHING:
+        return None
+    try:
+        return _apply(ports, request, plan)
+    except FencedError:
+        return None
+
+
+def _apply(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry | None:
+    """Apply the plan if it still holds; None, and nothing touched, when it does not."""
+    if plan.way is Way.REDEPLOY:
+        claim = _claim(ports, request, plan)
+        return None if claim is None else _redeploy(ports, claim, request, plan)
+    claim = restore_traffic(ports, request, plan)
+    return None if claim is None else end_rollout(ports, claim, plan)
+
+
+def _redeploy(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
     """Start an earlier release beside the live one, by digest from the ledger, and switch when it is ready."""
     redeployment = _redeployment(ports, request, plan)
+    reasons = (rollback_reason(request.reason),)
     try:
-        reasons = (rollback_reason(request.reason),)
         return roll_out(ports, claim, redeployment, rollout_id=request.rollout_id, kind=ROLLBACK, reasons=reasons)
+    except FencedError:
+        raise  # whoever took over decides
     except SwitchoverError:
-        undo = replace(request, version=None, event=Event.FAILED)
-        claim, way_back = restore_traffic(ports, undo)
-        end_rollout(ports, claim, undo, way_back)
+        end_if_in_flight(ports, replace(request, event=Event.FAILED, only=request.rollout_id))
         raise
 
 
-def roll_back(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[RollbackPlan, HistoryEntry | None]:
-    """The whole rollback: what the command line, the watchdog and the flows all do.
+def _claim(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> Claim | None:
+    def still_right(record: EnvironmentRecord) -> bool:
+        # A rollout in flight is ended the same way whatever is wanted afterwards.
+        wanted = plan.serve_version if plan.way is Way.REDEPLOY else None
+        if not still_holds(plan, _plan_for(ports, record, request.service, wanted, request.only)):
+            return False
+        takeover = judge_takeover(
+            record,
+            plan,
+            holder=request.holder,
+            event=request.event,
+            version=request.version,
+            now=ports.clock.now(),
+        )
+        _require_permission(ports.name, request, takeover)
+        return True
 
-    Returns the last plan applied and its history entry, None when there was nothing to do.
-    """
-    plan = read_plan(ports, request.service, request.version)
-    if plan.way is Way.NOTHING:
-        return plan, None
-    if plan.way is Way.REDEPLOY:
-        claim = take_over(ports, request.holder, LEASE_SECONDS)
-        return plan, redeploy(ports, claim, request, plan)
-    claim, applied = restore_traffic(ports, request)
-    if applied.way is Way.NOTHING:  # somebody else was faster
-        return (applied, None) if reaches(plan, request.version) else roll_back(ports, request)
-    entry = end_rollout(ports, claim, request, applied)
-    return (applied, entry) if reaches(applied, request.version) else roll_back(ports, request)
+    return take_over(ports, request.holder, LEASE_SECONDS, still_right)
+
+
+def _read_next_plan(ports: EnvironmentPorts, service: str, target: str | None) -> RollbackPlan:
+    """What is left to do to get to `target`; with None only what is still in flight."""
+    if target is not None:
+        return read_plan(ports, service, target)
+    return plan_recovery(service, ports.ledger.read().services[service])
+
+
+def _settle(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> str | None:
+    """The version that the service is to end on; None when it is to end on nothing."""
+    if request.version is not None or plan.way is not Way.FINISH:
+        return request.version or plan.serve_version
+    rollout = ports.ledger.read().services[request.service].rollout
+    return rollout.old_version if rollout else None
+
+
+def _require_permission(environment: str, request: RollbackRequest, takeover: Takeover) -> None:
+    if takeover.permission is Permission.LEAVE_IT:
+        raise FencedError(
+            f"{request.service} in {environment} is being brought back already",
+            expected="its deployer, or nobody, to hold the environment",
+            found=takeover.reason,
+            next_step="nothing; whoever has it brings it to one colour (see `switchover history`)",
+        )
+    if takeover.permission is Permission.BUSY:
+        raise BusyError(
+            f"{request.service} in {environment} cannot be rolled back at this moment",
+            expected="no other rollback to the same release, and no other service's rollout, under way",
+            found=takeover.reason,
+            next_step="wait for it (`switchover status --watch`), or roll that other service back first",
+        )
+
+
+def _plan_for(
+    ports: EnvironmentPorts, record: EnvironmentRecord, service_name: str, version: str | None, only: str | None
+) -> RollbackPlan:
+    service = record.services.get(service_name, ServiceRecord())
+    if only is None:
+        return plan_rollback(service_name, service, ports.ledger.read_history(service_name, _WHOLE_HISTORY), version)
+    if service.rollout is not None and service.rollout.id != only:
+        service = replace(service, rollout=None)
+    return plan_recovery(service_name, service)
 
 
 def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> DeployPlan:
@@ -154,11 +237,3 @@ def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: Rollb
         judge=JudgeSettings(),
         reason=request.reason,
     )
-
-
-def _rollout(record: EnvironmentRecord, service: str) -> Rollout:
-    rollout = record.services[service].rollout
-    if rollout is None:
-        msg = f"the rollout of {service} is gone from the ledger"
-        raise ValueError(msg)
-    return rollout

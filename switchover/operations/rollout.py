@@ -6,7 +6,7 @@ from switchover.decide.deployment import DeployPlan
 from switchover.decide.record import apply_event, begin_rollout
 from switchover.decide.rollback import DEPLOY
 from switchover.decide.rollout import Event
-from switchover.errors import UnhealthyError
+from switchover.errors import InputError, UnhealthyError
 from switchover.model import (
     EnvironmentRecord,
     HistoryEntry,
@@ -18,13 +18,13 @@ from switchover.model import (
     SlotStatus,
     SmokeTest,
 )
-from switchover.operations.closing import close_rollout
+from switchover.operations.closing import close_rollout, find_closed
 from switchover.operations.environment import EnvironmentPorts
-from switchover.operations.lease import Claim, amend, renew
+from switchover.operations.lease import Claim, amend, check_claim, kept_alive, release, renew
 from switchover.operations.route import give, retire
 
 _READY_POLL_SECONDS = 0.2
-_CRASHES_THAT_ARE_A_LOOP = 3
+_RESTARTS_THAT_ARE_A_LOOP = 2
 
 
 def begin(
@@ -45,13 +45,18 @@ def begin(
             return record
         return begin_rollout(plan, record, rollout_id=rollout_id, now=now, flow_run_id=flow_run_id, reasons=reasons)
 
-    return _rollout_in(amend(ports, claim, put), plan.release.service)
+    try:
+        return _rollout_in(amend(ports, claim, put), plan.release.service)
+    except InputError:
+        release(ports, claim)  # nothing was begun: the next one need not wait for the lease to run out
+        raise
 
 
 def start_slot(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
     """Start the release in the idle colour, with no traffic."""
     rollout = _enter(ports, claim, rollout, Phase.STARTING, Event.PREPARED)
-    ports.slots.start(rollout.release, rollout.new_colour, rollout.workload, epoch=claim.epoch)
+    with kept_alive(ports, claim):
+        ports.slots.start(rollout.release, rollout.new_colour, rollout.workload, epoch=claim.epoch)
     return rollout
 
 
@@ -64,7 +69,7 @@ def await_ready(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Roll
         if status.ready:
             return _enter(ports, claim, rollout, Phase.TESTING, Event.READY)
         late = ports.clock.now() >= deadline
-        if late or status.failed_replicas or len(status.restart_times) >= _CRASHES_THAT_ARE_A_LOOP:
+        if late or len(status.restart_times) >= _RESTARTS_THAT_ARE_A_LOOP:
             raise _never_ready(ports, rollout, status, late=late)
         ports.clock.sleep(_READY_POLL_SECONDS)
 
@@ -76,8 +81,8 @@ def run_smoke_tests(
     results: list[ProbeResult] = []
     for address in ports.slots.read_status(rollout.service, rollout.new_colour).addresses:
         for test in tests:
-            renew(ports, claim)
-            results.append(ports.prober.probe(address, test))
+            with kept_alive(ports, claim):
+                results.append(ports.prober.probe(address, test))
     failed = [result for result in results if not result.passed]
     if failed:
         raise UnhealthyError(
@@ -91,7 +96,7 @@ def run_smoke_tests(
 
 def shift(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, canary_percent: int) -> Rollout:
     """Give the new colour its share. Done when the router accepted it and the data plane shows it."""
-    rollout = _rollout_in(ports.ledger.read(), rollout.service)
+    rollout = read_rollout(ports, claim, rollout.service)
     event = Event.TESTS_PASSED if rollout.phase is Phase.TESTING else Event.STEP_PASSED
     if not (rollout.phase is Phase.SHIFTING and rollout.canary_percent == canary_percent):
         rollout = _record(ports, claim, rollout, event, canary_percent=canary_percent)
@@ -111,14 +116,24 @@ def commit(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
 
 def finalize(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, *, kind: str = DEPLOY) -> HistoryEntry:
     """Drain and stop the old colour, and close the rollout as live."""
+    closed = find_closed(ports, rollout.service, rollout.id)
+    if closed:
+        return closed
     give(ports, claim, rollout.service, Route.giving(rollout.new_colour, 100))
     retire(ports, claim, rollout, rollout.new_colour.other)
     return close_rollout(ports, claim, rollout, Event.FINALIZED, kind=kind)
 
 
+def read_rollout(ports: EnvironmentPorts, claim: Claim, service: str) -> Rollout:
+    """The rollout as the ledger has it now; raise `FencedError` when it is no longer the claim's."""
+    record = ports.ledger.read()
+    check_claim(record, claim)
+    return _rollout_in(record, service)
+
+
 def _enter(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, phase: Phase, event: Event) -> Rollout:
     """Record the event that leads to `phase`, unless the rollout is there already (a repeated step)."""
-    current = _rollout_in(ports.ledger.read(), rollout.service)
+    current = read_rollout(ports, claim, rollout.service)
     return current if current.phase is phase else _record(ports, claim, rollout, event)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from switchover.model import Colour, Rollout, Route
 from switchover.operations.environment import EnvironmentPorts
-from switchover.operations.lease import Claim, renew
+from switchover.operations.lease import Claim, kept_alive, renew
 
 _DRAIN_POLL_SECONDS = 0.1
 
 
 def give(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> None:
     """Apply a route and see it confirmed through the data plane."""
-    ports.router.set_route(service, route, epoch=claim.epoch)
-    ports.router.confirm_route(service, route)
+    with kept_alive(ports, claim):
+        ports.router.set_route(service, route, epoch=claim.epoch)
+        ports.router.confirm_route(service, route)
 
 
 def retire(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, colour: Colour) -> None:
@@ -21,4 +22,5 @@ def retire(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, colour: Colo
     while ports.router.read_active_requests(rollout.service, colour) and ports.clock.now() < deadline:
         renew(ports, claim)
         ports.clock.sleep(_DRAIN_POLL_SECONDS)
-    ports.slots.stop(rollout.service, colour, epoch=claim.epoch)
+    with kept_alive(ports, claim):
+        ports.slots.stop(rollout.service, colour, epoch=claim.epoch)

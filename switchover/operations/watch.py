@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from switchover.decide.health import Evidence, judge_health
 from switchover.decide.rollout import Event
 from switchover.errors import UnhealthyError
-from switchover.model import Colour, JudgeSettings, Observation, Rollout, Standing, Tally, Verdict
+from switchover.model import Colour, JudgeSettings, Observation, Phase, Rollout, Standing, Tally, Verdict
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, renew
 from switchover.operations.retreat import retreat
+from switchover.operations.rollout import read_rollout
 
 LOOK_SECONDS = 1.0
 
@@ -52,6 +53,7 @@ def watch(
     and a flow run's hooks come only after its bookkeeping. What is not healthy `settings.no_data_seconds`
     after the holding time is taken back too: too little evidence is not an approval.
     """
+    _refuse_condemned(ports, claim, rollout)
     if hold_seconds <= 0:
         return watch
     ends_at = ports.clock.now() + hold_seconds
@@ -93,6 +95,14 @@ def look(
     )
     evidence, verdict = judge_health(watch.evidence, observation, settings)
     return Watch(evidence, tallies, lines, errors, probe_failures, verdict), observation, verdict
+
+
+def _refuse_condemned(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> None:
+    """A watch that is repeated after its verdict, because the route did not follow, finishes that first."""
+    current = read_rollout(ports, claim, rollout.service)
+    if current.phase is Phase.RETREATING:
+        retreat(ports, claim, rollout.service, Event.UNHEALTHY, current.reasons)
+        raise _unhealthy(rollout, Verdict(Standing.UNHEALTHY, current.reasons))
 
 
 def _unhealthy(rollout: Rollout, verdict: Verdict) -> UnhealthyError:

@@ -7,7 +7,7 @@ import pytest
 
 from switchover.adapters.git_history import GitHistory
 from switchover.decide.edits import Edit
-from switchover.errors import BusyError, InputError
+from switchover.errors import BusyError, InputError, TargetError
 from tests.git_repository import Repository, new_repository
 
 MESSAGE = "chore(release): a@1.1.0\n\nSwitchover-Release: a@1.1.0\n"
@@ -76,18 +76,53 @@ def test_the_same_edits_on_the_same_commit_have_the_same_hash(repository: Reposi
     assert GitHistory(repository.root).commit_edits(EDITS, MESSAGE) == first
 
 
+def interrupt(repository: Repository) -> None:
+    """Let `commit_edits` end after HEAD has moved: somebody else's lock keeps it from the work tree."""
+    lock = repository.root / ".git" / "index.lock"
+    lock.touch()
+    with pytest.raises(TargetError, match=r"index\.lock"):
+        GitHistory(repository.root).commit_edits(EDITS, MESSAGE)
+    lock.unlink()
+    assert repository.git("log", "-1", "--format=%s") == "chore(release): a@1.1.0"
+    assert '"1.0.0"' in (repository.root / "a/package.json").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("done", [(), ("a/package.json",), ("a/package.json", "a/CHANGELOG.md")])
 def test_a_work_tree_that_a_killed_release_left_behind_is_brought_to_its_commit(
     repository: Repository, done: tuple[str, ...]
 ) -> None:
-    start = repository.git("rev-parse", "HEAD")
-    commit = GitHistory(repository.root).commit_edits(EDITS, MESSAGE)
-    repository.git("reset", "--quiet", "--hard", start)
-    repository.git("update-ref", "HEAD", commit)
+    interrupt(repository)
     if done:
-        repository.git("checkout", "--quiet", commit, "--", *done)
+        repository.git("checkout", "--quiet", "HEAD", "--", *done)
     GitHistory(repository.root).require_clean()
     assert repository.git("status", "--porcelain") == ""
+    assert repository.git("for-each-ref", "refs/worktree") == ""
+
+
+def test_work_done_after_a_killed_release_is_refused_and_kept(repository: Repository) -> None:
+    interrupt(repository)
+    repository.write("a/package.json", "mine")
+    with pytest.raises(InputError, match=r"a/package\.json"):
+        GitHistory(repository.root).require_clean()
+    assert (repository.root / "a/package.json").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_release_commit_that_is_undone_by_hand_is_refused_and_kept(repository: Repository) -> None:
+    GitHistory(repository.root).commit_edits(EDITS, MESSAGE)
+    repository.git("checkout", "--quiet", "HEAD^", "--", "a/package.json")
+    with pytest.raises(InputError, match=r"a/package\.json"):
+        GitHistory(repository.root).require_clean()
+    assert (repository.root / "a/package.json").read_text(encoding="utf-8") == '{"version": "1.0.0"}\n'
+
+
+def test_an_interruption_is_forgotten_when_the_branch_has_moved_on(repository: Repository) -> None:
+    interrupt(repository)
+    repository.git("reset", "--quiet", "--hard", "HEAD^")
+    GitHistory(repository.root).require_clean()
+    repository.git("reset", "--quiet", "--hard", "HEAD@{1}")
+    repository.git("checkout", "--quiet", "HEAD^", "--", "a/package.json")
+    with pytest.raises(InputError, match=r"a/package\.json"):
+        GitHistory(repository.root).require_clean()
 
 
 @pytest.mark.parametrize("path", ["a/package.json", ".changeset/new.md"])
@@ -110,7 +145,7 @@ def test_a_detached_head_is_refused(repository: Repository) -> None:
 
 def test_a_tag_is_annotated_repeatable_and_never_moved(repository: Repository) -> None:
     history = GitHistory(repository.root)
-    commit = history.reserve("a@1.0.0")
+    commit = history.reserve("a@1.0.0", stored=False)
     assert history.tag("a@1.0.0", commit, "a@1.0.0\n")
     assert not history.tag("a@1.0.0", commit, "a@1.0.0\n")
     assert repository.git("cat-file", "-t", "a@1.0.0") == "tag"
@@ -120,10 +155,14 @@ def test_a_tag_is_annotated_repeatable_and_never_moved(repository: Repository) -
         history.tag("a@1.0.0", later, "a@1.0.0\n")
 
 
-def test_a_release_goes_on_from_the_commit_that_it_began_with(repository: Repository) -> None:
-    began = GitHistory(repository.root).reserve("a@1.0.0")
-    repository.commit("feat: more")
-    assert GitHistory(repository.root).reserve("a@1.0.0") == began
+def test_what_has_stored_bytes_goes_on_from_its_commit_and_everything_else_from_head(repository: Repository) -> None:
+    began = GitHistory(repository.root).reserve("a@1.0.0", stored=False)
+    later = repository.commit("feat: more")
+    assert GitHistory(repository.root).reserve("a@1.0.0", stored=True) == began
+    assert GitHistory(repository.root).reserve("a@1.0.0", stored=False) == later
+    assert GitHistory(repository.root).reserve("a@1.0.0", stored=True) == later
+    repository.git("tag", "a@1.0.0", began)
+    assert GitHistory(repository.root).reserve("a@1.0.0", stored=False) == began
 
 
 def test_a_second_release_at_the_same_time_is_refused(repository: Repository) -> None:

@@ -77,6 +77,17 @@ def test_a_build_that_fails_says_what_it_said(repository: Repository, tmp_path: 
         build(repository, tmp_path, "{python}", "-c", "import time; time.sleep(60)", seconds=0.5)
 
 
+@pytest.mark.parametrize(("mode", "words"), [(0o644, "Permission denied"), (0o755, "Exec format error")])
+def test_a_build_command_that_cannot_be_executed_is_named(
+    repository: Repository, tmp_path: Path, mode: int, words: str
+) -> None:
+    repository.write("build.sh", "no first line\n")
+    (repository.root / "build.sh").chmod(mode)
+    repository.commit("chore: a script")
+    with pytest.raises(InputError, match=rf"(?s)build of cart.*\./build\.sh.*{words}"):
+        build(repository, tmp_path / "work", "./build.sh", "{output}")
+
+
 def test_a_link_out_of_the_repository_is_refused(repository: Repository, tmp_path: Path) -> None:
     (repository.root / "services/cart/link").symlink_to("/etc/passwd")
     repository.commit("feat: a link")

@@ -100,6 +100,52 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "pre mode": ({"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre"}}, "pre-release mode"),
     "a broken configuration": ({"package.json": {"name": "a"}, ".changeset/config.json": "{"}, r"config\.json"),
     "ignore is no list": ({"package.json": {"name": "a"}, ".changeset/config.json": {"ignore": "a"}}, "'ignore'"),
+    "no pnpm YAML": ({"pnpm-workspace.yaml": "packages: [\n"}, r"pnpm-workspace\.yaml cannot be read"),
+    "pnpm as a list": ({"pnpm-workspace.yaml": "- a\n"}, r"pnpm-workspace\.yaml cannot be read"),
+    "pnpm packages as a text": (
+        {"pnpm-workspace.yaml": "packages: packages/*\n"},
+        r"(?s)pnpm-workspace\.yaml.*'packages'.*'packages/\*'",
+    ),
+    "workspaces as a number": ({"package.json": {"workspaces": 5}}, r"(?s)package\.json.*'workspaces'"),
+    "workspaces as false": ({"package.json": {"workspaces": False}}, r"(?s)package\.json.*'workspaces'"),
+    "workspaces as a text": ({"package.json": {"workspaces": "packages/*"}}, r"(?s)package\.json.*'workspaces'"),
+    "a number among workspaces": ({"package.json": {"workspaces": [1]}}, r"(?s)package\.json.*'workspaces'"),
+    "workspaces.packages as a text": (
+        {"package.json": {"workspaces": {"packages": "a"}}},
+        r"(?s)package\.json.*'workspaces\.packages'",
+    ),
+    "an absolute workspace": ({"package.json": {"workspaces": ["/abs/*"]}}, r"(?s)package\.json.*'workspaces'.*/abs"),
+    "a workspace outside": ({"package.json": {"workspaces": ["../*"]}}, r"(?s)package\.json.*'workspaces'.*\.\./"),
+    "tool as a text": ({"pyproject.toml": 'tool = "x"\n'}, r"(?s)pyproject\.toml.*'tool'"),
+    "uv as a text": ({"pyproject.toml": '[tool]\nuv = "x"\n'}, r"(?s)pyproject\.toml.*'tool\.uv'"),
+    "uv workspace as a list": (
+        {"pyproject.toml": "[tool.uv]\nworkspace = []\n"},
+        r"(?s)pyproject\.toml.*'tool\.uv\.workspace'",
+    ),
+    "uv members as a text": (
+        {"pyproject.toml": '[tool.uv.workspace]\nmembers = "a"\n'},
+        r"(?s)pyproject\.toml.*'tool\.uv\.workspace\.members'",
+    ),
+    "Python dependencies as a number": (
+        {"pyproject.toml": '[project]\nname = "a"\ndependencies = 5\n'},
+        r"(?s)pyproject\.toml.*'project\.dependencies'",
+    ),
+    "a number among Python dependencies": (
+        {"pyproject.toml": '[project]\nname = "a"\ndependencies = [5]\n'},
+        r"(?s)pyproject\.toml.*'project\.dependencies'",
+    ),
+    "optional dependencies as a list": (
+        {"pyproject.toml": '[project]\nname = "a"\noptional-dependencies = ["x"]\n'},
+        r"(?s)pyproject\.toml.*'project\.optional-dependencies'",
+    ),
+    "an extra as a text": (
+        {"pyproject.toml": '[project]\nname = "a"\noptional-dependencies = {x = "y"}\n'},
+        r"(?s)pyproject\.toml.*'project\.optional-dependencies\.x'",
+    ),
+    "classifiers as a number": (
+        {"pyproject.toml": '[project]\nname = "a"\nclassifiers = 5\n'},
+        r"(?s)pyproject\.toml.*'project\.classifiers'",
+    ),
     "two of one name": (
         {
             "package.json": {"workspaces": ["*"]},

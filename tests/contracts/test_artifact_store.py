@@ -13,13 +13,17 @@ from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.errors import InputError, TargetError
 from switchover.model import Release
 from switchover.operations.release_ports import ReleaseStore
+from tests.fakes import InMemoryArtifactStore
 
 Open = Callable[[], ReleaseStore]
 
 
-@pytest.fixture(params=[FolderArtifacts])
+@pytest.fixture(params=["in memory", "in a folder"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    return lambda: request.param(tmp_path / "store")
+    if request.param == "in a folder":
+        return lambda: FolderArtifacts(tmp_path / "store")
+    store = InMemoryArtifactStore(tmp_path / "store")
+    return lambda: store
 
 
 def write(folder: Path, content: bytes) -> Path:
@@ -54,6 +58,18 @@ def test_the_same_bytes_again_change_nothing_and_other_bytes_are_refused_with_bo
     assert refused.value.problem.expected == first.digest
     assert refused.value.problem.found == f"sha256:{hashlib.sha256(b'two').hexdigest()}"
     assert open_store().find_artifact("cart", "1.0.0", "service") == first
+
+
+def test_a_version_has_one_artifact_of_each_kind(open_store: Open, tmp_path: Path) -> None:
+    service = open_store().put("cart", "1.0.0", "service", write(tmp_path, b"bytes"))
+    signature = open_store().put("cart", "1.0.0", "signature", write(tmp_path, b"signed"))
+    again = open_store().put("cart", "1.0.0", "npm", write(tmp_path, b"bytes"))
+    assert (service.kind, signature.kind, again.kind) == ("service", "signature", "npm")
+    for kind, artifact in {"service": service, "signature": signature, "npm": again}.items():
+        assert open_store().find_artifact("cart", "1.0.0", kind) == artifact
+    assert open_store().find_artifact("cart", "1.0.1", "service") is None
+    with pytest.raises(InputError, match=r"cart 1\.0\.0 \(signature\)"):
+        open_store().put("cart", "1.0.0", "signature", write(tmp_path, b"signed again"))
 
 
 def test_only_what_was_published_is_found(open_store: Open, tmp_path: Path) -> None:

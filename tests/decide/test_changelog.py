@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from switchover.decide.bumps import Bump
-from switchover.decide.changelog import insert_section, read_section, write_section
+from switchover.decide.changelog import insert_section, write_section
 from switchover.decide.changesets import Changeset
 from switchover.decide.packages import Dependency, Kind, Package, Section
 from switchover.decide.versions import CommitEntry, PlannedRelease, VersionPlan
@@ -53,10 +53,3 @@ def test_a_section_goes_before_the_newest_one_and_after_what_is_unreleased() -> 
 def test_inserting_twice_changes_nothing_the_second_time() -> None:
     once = insert_section("# a\n\n## 1.0.0\n\n- old\n", SECTION, title="a")
     assert insert_section(once, SECTION, title="a") == once
-
-
-def test_a_section_is_read_back_by_its_version() -> None:
-    text = insert_section("# a\n\n## 1.0.0\n\n- old\n", SECTION, title="a")
-    assert read_section(text, "1.0.0") == "- old"
-    assert read_section(text, "1.1.0") == SECTION.partition("\n")[2].strip()
-    assert not read_section(text, "3.0.0")

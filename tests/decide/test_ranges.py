@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from switchover.decide.bumps import Bump
-from switchover.decide.ranges import next_version, parse_version, rewrite_range, satisfies
+from switchover.decide.ranges import rewrite_range, satisfies
+from switchover.decide.version_text import next_version, parse_version
 
 
 @pytest.mark.parametrize(

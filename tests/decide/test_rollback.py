@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from switchover.decide.record import apply_event
-from switchover.decide.rollback import Way, plan_recovery, plan_rollback, reaches
+from switchover.decide.rollback import Way, plan_recovery, plan_rollback, still_holds
 from switchover.decide.rollout import Event
 from switchover.errors import InputError
-from switchover.model import Colour, HistoryEntry, Phase, ServiceRecord
-from tests.builders import a_begun_record, a_history, a_live_record, an_entry
+from switchover.model import Colour, HistoryEntry, Phase, ServiceRecord, Slot
+from tests.builders import WORKLOAD, a_begun_record, a_history, a_live_record, a_release, an_entry, with_service
 from tests.decide.test_rollout import HAPPY_WAY, walk
 
 
@@ -61,7 +61,6 @@ def test_a_version_that_never_went_live_does_not_count_as_before() -> None:
 def test_the_live_version_needs_no_rollback() -> None:
     plan = plan_rollback("shop", live("1.1.0"), a_history("1.0.0", "1.1.0"), "1.1.0")
     assert plan.way is Way.NOTHING
-    assert reaches(plan, "1.1.0")
 
 
 @pytest.mark.parametrize("version", [None, "0.9.0"])
@@ -73,22 +72,29 @@ def test_nothing_to_go_back_to_says_so(version: str | None) -> None:
 
 def test_a_rollout_in_flight_is_ended_first_whatever_version_is_wanted() -> None:
     service = walk(3).services["shop"]
-    history = a_history("0.9.0", "1.0.0")
-    plan = plan_rollback("shop", service, history, "0.9.0")
-    assert plan.way is Way.RETREAT
-    assert not reaches(plan, "0.9.0")
-    assert reaches(plan, "1.0.0")
-    assert reaches(plan, None)
+    for version in (None, "0.9.0", "1.0.0"):
+        plan = plan_rollback("shop", service, a_history("0.9.0", "1.0.0"), version)
+        assert (plan.way, plan.rollout_id) == (Way.RETREAT, "run-1.1.0")
+
+
+def test_a_plan_holds_while_the_same_rollout_goes_on_and_no_longer() -> None:
+    plan = plan_recovery("shop", walk(3).services["shop"])
+    assert still_holds(plan, plan_recovery("shop", walk(5).services["shop"]))
+    assert not still_holds(plan, plan_recovery("shop", walk(len(HAPPY_WAY)).services["shop"]))
+    assert not still_holds(plan, plan_recovery("shop", live("1.0.0")))
+
+
+def test_a_bad_change_of_the_configuration_alone_can_be_rolled_back() -> None:
+    changed = replace(WORKLOAD, replicas=1)
+    history = (replace(an_entry("1.0.0", ended_at=9), workload=changed), *a_history("1.0.0"))
+    service = with_service(a_live_record("1.0.0"), blue=Slot(a_release("1.0.0"), changed)).services["shop"]
+    plan = plan_rollback("shop", service, history, None)
+    assert (plan.way, plan.serve_version, plan.workload) == (Way.REDEPLOY, "1.0.0", WORKLOAD)
 
 
 def test_an_unknown_version_is_refused_before_the_rollout_in_flight_is_touched() -> None:
     with pytest.raises(InputError, match=r"7\.7\.7"):
         plan_rollback("shop", walk(3).services["shop"], a_history("1.0.0"), "7.7.7")
-
-
-def test_finishing_a_committed_rollout_does_not_count_as_having_rolled_back() -> None:
-    plan = plan_recovery("shop", walk(len(HAPPY_WAY)).services["shop"])
-    assert not reaches(plan, None)
 
 
 def test_a_first_rollout_goes_back_to_nothing() -> None:

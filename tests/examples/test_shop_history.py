@@ -74,6 +74,13 @@ def test_the_changesets_lead_to_the_versions_that_the_folders_are_named_after(re
     assert tuple(releases.folders) == ("1.0.0", *list_changes())
 
 
+def test_what_switchover_leaves_in_the_repository_is_ignored(tmp_path: Path) -> None:
+    build_shop(tmp_path)
+    (tmp_path / ".switchover").mkdir()
+    (tmp_path / ".switchover" / "ledger.db").touch()
+    assert run_git(tmp_path, "status", "--porcelain") == ""
+
+
 def test_a_folder_that_holds_something_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     with pytest.raises(InputError):

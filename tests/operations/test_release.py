@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ class Dying:
         if name not in EFFECTS:
             return real
 
-        def effect(*arguments: Any) -> Any:
+        def effect(*arguments: Any, **named: Any) -> Any:
             self._count()
-            answer = real(*arguments)
+            answer = real(*arguments, **named)
             self._count()
             return answer
 
@@ -171,14 +172,18 @@ def kill_at(repository: Repository, moment: int, work: Path) -> None:
         run(repository, work, **dying)
 
 
-def test_a_release_that_goes_on_after_new_commits_publishes_what_it_began_with(tmp_path: Path) -> None:
+def test_a_release_that_goes_on_after_new_commits_keeps_the_bytes_that_it_has_stored(tmp_path: Path) -> None:
     repository = new_workspace(tmp_path / "repository")
     kill_at(repository, 10, tmp_path / "work")
+    store = tools_for(repository)[0].store
+    stored = store.find_artifact("cart", "1.1.0", "service")
+    assert (stored is None, store.find("cart", "1.1.0")) == (False, None)
     began = repository.git("rev-parse", "HEAD")
-    repository.commit("docs: words", {"services/cart/main.py": "print('later')\n"})
+    later = repository.commit("docs: words", {"services/cart/main.py": "print('later')\n"})
     report = run(repository, tmp_path / "work")
     assert report.commit == ""
-    assert {each.release.source_commit for each in report.components if each.release} == {began}
+    made_of = {each.component.name: each.release.source_commit for each in report.components if each.release}
+    assert made_of == {"cart": began, "@acme/core": later, "@acme/ui": later}
 
 
 def test_nothing_is_published_when_a_scan_fails(tmp_path: Path) -> None:
@@ -189,6 +194,38 @@ def test_nothing_is_published_when_a_scan_fails(tmp_path: Path) -> None:
     assert set(state["releases"].values()) == {()}
     assert "1.1.0" not in state["tags"]
     assert run(repository, tmp_path / "work").changed
+
+
+@pytest.mark.parametrize(
+    ("message", "version"), [("chore: take the key away", "1.1.0"), ("fix: take the key away", "1.1.1")]
+)
+def test_what_a_scan_found_is_repaired_by_a_commit_of_any_kind(tmp_path: Path, message: str, version: str) -> None:
+    repository = new_workspace(tmp_path / "repository")
+    with pytest.raises(SwitchoverError, match="commit what changed and run again"):
+        run(repository, tmp_path / "work", scanner=Stage(Failed("scan", "a key in main.py")))
+    repository.commit(message, {"services/cart/main.py": "print('no key')\n"})
+    run(repository, tmp_path / "work")
+    store = tools_for(repository)[0].store
+    released = store.find("cart", version)
+    assert released is not None
+    with tarfile.open(store.fetch(released.artifact.digest)) as tar:
+        main = tar.extractfile("main.py")
+        assert main is not None
+        assert main.read() == b"print('no key')\n"
+    assert not run(repository, tmp_path / "work").changed
+
+
+def test_a_failure_after_bytes_were_stored_asks_for_a_new_version(tmp_path: Path) -> None:
+    repository = new_workspace(tmp_path / "repository")
+    kill_at(repository, 10, tmp_path / "work")
+    repository.commit("chore: take the key away", {"services/cart/main.py": "print('no key')\n"})
+    with pytest.raises(SwitchoverError, match="changeset"):
+        run(repository, tmp_path / "work", scanner=Stage(Failed("scan", "a key in main.py")))
+    repository.commit("fix: say so", {"services/cart/main.py": "print('no key!')\n"})
+    run(repository, tmp_path / "work")
+    released = tools_for(repository)[0].store.find("cart", "1.1.1")
+    assert released is not None
+    assert released.source_commit == repository.git("rev-parse", "HEAD")
 
 
 def test_without_npm_packages_are_skipped_and_get_no_tag_until_it_is_there(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.repeating import worth_repeating
+
 _TASKS = Path(__file__).parents[2] / "tasks"
 _STATED = {"name", "retries", "timeout_seconds", "cache_policy"}
 
@@ -51,3 +53,5 @@ def test_a_task_states_its_retries_its_timeout_and_no_cache(
     assert task.cache_policy is NO_CACHE
     if task.retries:
         assert "retry_delay_seconds" in keywords, "what is repeated waits first"
+        assert task.retry_jitter_factor, "and not all at the same moment"
+        assert task.retry_condition_fn is worth_repeating, "and only where another try may help"
