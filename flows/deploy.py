@@ -57,7 +57,7 @@ def deploy(
         return plan
 
     claim = claim_environment(place, plan, holder=f"deploy of {service} {version}")
-    rollout = begin_rollout(place, claim, plan, str(flow_run.id))
+    rollout = begin_rollout(place, claim, plan, str(flow_run.id), flow_run.run_count)
     rollout = start_colour(place, claim, rollout)
     rollout = await_colour(place, claim, rollout)
     smoke(place, claim, rollout, plan.smoke_tests)

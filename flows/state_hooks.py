@@ -7,6 +7,7 @@ not answer, the same plain functions do the rest as well.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from prefect.logging.loggers import flow_run_logger
@@ -18,6 +19,8 @@ from switchover.errors import SwitchoverError
 from switchover.operations.recovery import end_run, find_run, take_back_run
 from tasks.place import Place
 
+# What Prefect and Python put in front of our own words.
+_PREFIX = re.compile(r"^(Flow run encountered an exception: )?(\w+Error: )?")
 _EVENTS = {"CANCELLED": Event.CANCELLED, "CANCELLING": Event.CANCELLED, "CRASHED": Event.FAILED}
 
 
@@ -27,7 +30,7 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
     # except for the file name, which has the same default everywhere.
     given = flow_run.parameters
     place = Place(given.get("config", FILE_NAME), given["environment"])
-    reason = f"the deployment ended as {state.name}: {_first_line(state.message)}"
+    reason = f"the deployment ended as {state.name.lower()}: {_first_line(state.message)}"
     event = _EVENTS.get(state.type.value, Event.FAILED)
     log = flow_run_logger(flow_run, flow)
     ports = place.connect_at_once()
@@ -54,4 +57,5 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
 
 
 def _first_line(message: str | None) -> str:
-    return next(iter((message or "").strip().splitlines()), "no message")
+    line = next(iter((message or "").strip().splitlines()), "no message")
+    return _PREFIX.sub("", line)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from blocks.container_host import open_container_host
 from blocks.environment_secrets import name_block, read_environ
-from switchover.adapters.connect import connect
+from switchover.adapters.connect import connect, connect_for_rollback
+from switchover.adapters.environment_facts import find_facts
 from switchover.config import Config, NotificationsConfig, load_config
 from switchover.operations.environment import EnvironmentPorts
 
@@ -42,8 +43,14 @@ class Place:
         )
 
     def connect_at_once(self) -> EnvironmentPorts:
-        """As `connect`, with this process's own variables only: no call to Prefect stands in front."""
-        return connect(self.load(), self.environment, start=True)
+        """What takes traffic back, with this process's own variables only: no call to Prefect stands in front.
+
+        Neither does a configuration that was broken since the deployment, or a listener that cannot be placed.
+        """
+        found = find_facts(Path(self.config), self.environment, lambda _: self.environment)
+        if found.warning:
+            _log.warning(found.warning)
+        return connect_for_rollback(found.facts, start=True)
 
 
 @cache

@@ -53,6 +53,10 @@ def claim_environment(place: Place, plan: DeployPlan, holder: str) -> Claim:
     timeout_seconds=60,
     cache_policy=NO_CACHE,
 )
-def begin_rollout(place: Place, claim: Claim, plan: DeployPlan, flow_run_id: str) -> Rollout:
-    """Write the rollout into the ledger, under the flow run's id: hooks and retries find it by that."""
-    return begin(place.connect(), claim, plan, rollout_id=flow_run_id, flow_run_id=flow_run_id)
+def begin_rollout(place: Place, claim: Claim, plan: DeployPlan, flow_run_id: str, attempt: int) -> Rollout:
+    """Write the rollout into the ledger, with the flow run's id: hooks and automations find it by that.
+
+    A run that is retried in the UI has the same id; its second attempt is a rollout of its own in the history.
+    """
+    rollout_id = flow_run_id if attempt <= 1 else f"{flow_run_id}.{attempt}"
+    return begin(place.connect(), claim, plan, rollout_id=rollout_id, flow_run_id=flow_run_id)

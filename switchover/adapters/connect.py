@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from switchover.operations.environment import EnvironmentPorts
 from switchover.ports import Notifier
 
 LEDGER_FILE = "ledger.db"
+_log = logging.getLogger(__name__)
 _LOCK_FILE = "environment.lock"
 _OWN_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -59,19 +61,23 @@ def connect(
     return local.ports
 
 
-def connect_for_rollback(facts: EnvironmentFacts, environ: Mapping[str, str] = os.environ) -> EnvironmentPorts:
-    """The ports of an environment whose traffic must go back now: its router answers when this returns.
+def connect_for_rollback(
+    facts: EnvironmentFacts, *, start: bool, environ: Mapping[str, str] = os.environ
+) -> EnvironmentPorts:
+    """The ports of an environment whose traffic must go back. With `start` its router answers when this returns.
 
-    Nothing that a rollback does not need can fail here: no listener is placed, and the supervisor is not asked.
+    What a rollback does not need cannot fail here: no listener is placed, the supervisor is not asked while the
+    router answers, and a notification address that cannot be used is only told.
     """
-    ports, target = _open(facts, environ, None)
-    target.ensure_routing()
+    try:
+        notifier = _choose_notifier(facts, environ)
+    except InputError as error:
+        _log.warning("nobody is notified: %s", error.problem.failed)
+        notifier = SilentNotifier()
+    ports, target = _open(facts, environ, None, notifier)
+    if start:
+        target.ensure_routing()
     return ports
-
-
-def look_for_rollback(facts: EnvironmentFacts, environ: Mapping[str, str] = os.environ) -> EnvironmentPorts:
-    """The same ports, with nothing started: for a look at the ledger."""
-    return _open(facts, environ, None)[0]
 
 
 def open_local(
@@ -80,11 +86,11 @@ def open_local(
     """Build everything and start nothing. `open_client`: the container engine, None for that of `DOCKER_HOST`."""
     facts = EnvironmentFacts.of(config, environment)
     listeners = tuple(_listener(config, environment, name) for name in config.services)
-    return LocalEnvironment(*_open(facts, environ, open_client), facts, listeners)
+    return LocalEnvironment(*_open(facts, environ, open_client, _choose_notifier(facts, environ)), facts, listeners)
 
 
 def _open(
-    facts: EnvironmentFacts, environ: Mapping[str, str], open_client: OpenClient | None
+    facts: EnvironmentFacts, environ: Mapping[str, str], open_client: OpenClient | None, notifier: Notifier
 ) -> tuple[EnvironmentPorts, LocalTarget]:
     lock = EnvironmentLock(facts.state / _LOCK_FILE)
     ledger = SqliteLedger(facts.state / LEDGER_FILE, facts.environment, lock, partial(find_wanted, facts.state))
@@ -100,7 +106,7 @@ def _open(
         signals=target.signals,
         prober=target.prober,
         store=store,
-        notifier=_choose_notifier(facts, environ),
+        notifier=notifier,
         clock=SystemClock(),
     )
     return ports, target
@@ -115,8 +121,8 @@ def read_histories(config: Config, environment: str, service: str) -> dict[str, 
 
 
 def _watchdog_command(facts: EnvironmentFacts) -> tuple[str, ...]:
-    command = (sys.executable, "-m", "switchover.cli.main", "watch", "--environment", facts.environment)
-    return (*command, "--config", str(facts.config), "--state", str(facts.state))
+    # By the state folder: the watchdog must come up beside a switchover.toml that is broken or gone.
+    return (sys.executable, "-m", "switchover.cli.main", "watch", "--state", str(facts.state))
 
 
 def _listener(config: Config, environment: str, service: str) -> PublicListener:

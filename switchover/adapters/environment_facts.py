@@ -20,12 +20,11 @@ _FILE = "facts.json"
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFacts:
-    """One environment of the target `local`. All paths are absolute; `config` need not be there or be right."""
+    """One environment of the target `local`. Both paths are absolute."""
 
     environment: str
     state: Path
     artifacts: Path
-    config: Path
     webhook_variable: str | None
     told_outcomes: tuple[str, ...]
 
@@ -37,7 +36,6 @@ class EnvironmentFacts:
             environment=environment,
             state=config.state_folder(environment).absolute(),
             artifacts=config.artifacts_folder().absolute(),
-            config=config.file,
             webhook_variable=notifications.webhook_variable if notifications else None,
             told_outcomes=tuple(notifications.on) if notifications else (),
         )
@@ -49,9 +47,10 @@ class EnvironmentFacts:
 
 @dataclass(frozen=True, slots=True)
 class FoundFacts:
-    """`trouble` is why they are not those of the configuration, None when they are."""
+    """`config` is where they are from, None when they were kept; `trouble` is what was wrong with it then."""
 
     facts: EnvironmentFacts
+    config: Config | None = None
     trouble: InputError | None = None
 
     @property
@@ -76,8 +75,8 @@ def find_facts(file: Path, environment: str | None, choose: Callable[[Config], s
         found = sorted((folder / ".switchover").glob(f"{environment or '*'}/{_FILE}"))
         if len(found) != 1:
             raise
-        return FoundFacts(read_facts(found[0].parent), error)
-    return FoundFacts(EnvironmentFacts.of(config, choose(config)))
+        return FoundFacts(read_facts(found[0].parent), trouble=error)
+    return FoundFacts(EnvironmentFacts.of(config, choose(config)), config)
 
 
 def read_facts(state: Path) -> EnvironmentFacts:
@@ -85,7 +84,7 @@ def read_facts(state: Path) -> EnvironmentFacts:
     text = read_or_none(state / _FILE)
     if text is None:
         raise _unknown(state, "no such file")
-    ensure_private_folder(state)
+    ensure_private_folder(state)  # what others can write must not say where bytes come from
     try:
         facts = TypeAdapter(EnvironmentFacts).validate_json(text)
     except ValidationError as error:

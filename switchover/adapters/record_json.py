@@ -50,8 +50,8 @@ def _load(adapter: TypeAdapter[_T], text: str) -> _T:
 def _find_unknown(stored: Any, understood: Any, place: str = "") -> list[str]:
     if isinstance(stored, dict) and isinstance(understood, dict):
         found = [f"{place}{name}" for name in stored if name not in understood]
-        common = [name for name in stored if name in understood]
-        return found + [deep for name in common for deep in _find_unknown(stored[name], understood[name], f"{place}{name}.")]
+        pairs = {name: (stored[name], understood[name]) for name in stored if name in understood}
+        return found + [deep for name, pair in pairs.items() for deep in _find_unknown(*pair, f"{place}{name}.")]
     if isinstance(stored, list) and isinstance(understood, list):
         pairs = zip(stored, understood, strict=True)
         return [deep for each, taken in pairs for deep in _find_unknown(each, taken, place)]

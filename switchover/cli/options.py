@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from switchover.adapters.connect import connect
+from switchover.adapters.connect import connect, connect_for_rollback
+from switchover.adapters.environment_facts import FoundFacts, find_facts, read_facts
 from switchover.config import FILE_NAME, Config, load_config
 from switchover.errors import InputError
 from switchover.operations.environment import EnvironmentPorts
@@ -31,6 +32,15 @@ def environment_option(function: _Function) -> _Function:
     """Give a command `--environment`."""
     return click.option(
         "--environment", "--env", "-e", "environment", help="May be left out when the file has exactly one."
+    )(function)
+
+
+def state_option(function: _Function) -> _Function:
+    """Give a command `--state`, for `find_way_back`."""
+    return click.option(
+        "--state",
+        type=click.Path(path_type=Path),
+        help="The environment that keeps its state in this folder, whatever the configuration says.",
     )(function)
 
 
@@ -72,3 +82,31 @@ def open_ports(config: Config, environment: str, *, start: bool) -> EnvironmentP
     """The environment's ports. `start` False: only look, nothing is started."""
     own: Callable[..., EnvironmentPorts] | None = click.get_current_context().obj
     return (own or connect)(config, environment, start=start)
+
+
+def find_way_back(config_path: Path | None, environment: str | None, state: Path | None) -> FoundFacts:
+    """What a rollback needs to know; a configuration that cannot be read is told in one line and not needed."""
+    if state is None:
+        found = find_facts(
+            find_config(config_path), environment, lambda config: choose_environment(config, environment)
+        )
+        if found.warning:
+            click.echo(f"warning: {found.warning}", err=True)
+        return found
+    facts = read_facts(state)
+    if environment not in (None, facts.environment):
+        raise InputError(
+            f"{state} is not the state folder of {environment}",
+            expected=str(environment),
+            found=facts.environment,
+            next_step="correct --state or --environment",
+        )
+    return FoundFacts(facts)
+
+
+def open_for_rollback(found: FoundFacts, *, start: bool) -> EnvironmentPorts:
+    """The environment's ports, for those who take traffic back; see `connect_for_rollback`."""
+    own: Callable[..., EnvironmentPorts] | None = click.get_current_context().obj
+    if own is not None and found.config is not None:
+        return own(found.config, found.facts.environment, start=start)
+    return connect_for_rollback(found.facts, start=start)

@@ -47,8 +47,8 @@ def stop(environment: str | None, config_path: Path | None, *, force: bool, as_j
     config = read_config(config_path)
     name = choose_environment(config, environment)
     local = open_local(config, name)
-    in_flight = rollouts_in_flight(local.ports.ledger.read())
-    if in_flight and not force:
+    in_flight = () if force else rollouts_in_flight(local.ports.ledger.read())
+    if in_flight:
         raise BusyError(
             f"{name} has a rollout in flight",
             expected="no rollout in flight",

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from switchover.adapters.prefect_api import find_prefect_api
-from switchover.cli.options import choose_environment, common_options, environment_option, open_ports, read_config
+from switchover.cli.options import common_options, environment_option, find_way_back, open_for_rollback, state_option
 from switchover.cli.output import emit, is_terminal
 from switchover.decide.rollback import RollbackPlan, Way
 from switchover.model import HistoryEntry
@@ -27,6 +27,7 @@ _REPORT_SECONDS = 1.0
 @click.argument("service")
 @click.argument("version", required=False)
 @environment_option
+@state_option
 @click.option("--reason", default="asked for on the command line", show_default=True, help="Kept in the history.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask; a pipe or --json never asks.")
@@ -35,6 +36,7 @@ def rollback(
     service: str,
     version: str | None,
     environment: str | None,
+    state: Path | None,
     reason: str,
     config_path: Path | None,
     *,
@@ -45,14 +47,14 @@ def rollback(
     """Take a service back, even without Prefect.
 
     Without VERSION: end the rollout in flight, or go to the release before the live one. With it: to that
-    one, which must have been live there before.
+    one, which must have been live there before. A configuration that cannot be read does not stand in the way.
     """
-    config = read_config(config_path)
-    environment = choose_environment(config, environment)
-    ports = open_ports(config, environment, start=False)
-    if service not in ports.ledger.read().services:
+    found = find_way_back(config_path, environment, state)
+    environment = found.facts.environment
+    ports = open_for_rollback(found, start=False)
+    if found.config is not None and service not in ports.ledger.read().services:
         # A service that left the file can still be taken back; one that is in neither is a mistake.
-        config.service(service)
+        found.config.service(service)
     version = _without_v(version)
     plan = read_plan(ports, service, version)
     if dry_run or plan.way is Way.NOTHING:
@@ -61,7 +63,7 @@ def rollback(
     if not (yes or as_json) and sys.stdin.isatty() and is_terminal():
         click.confirm(f"{_describe(environment, plan)}\nDo it?", default=True, abort=True, err=True)
     request = RollbackRequest(service, version, holder=_who(), reason=reason, rollout_id=uuid.uuid4().hex)
-    plan, entry = roll_back(open_ports(config, environment, start=True), request)
+    plan, entry = roll_back(open_for_rollback(found, start=True), request)
     trouble = _tell_prefect(environment, plan, entry)
     now = f"{plan.serve_version} ({plan.serve})" if plan.serve_version else "nothing"
     text = f"{service} in {environment} is on {now}: {plan.way}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
-from switchover.cli.options import choose_environment, common_options, environment_option, open_ports, read_config
+from switchover.cli.options import common_options, environment_option, find_way_back, open_for_rollback, state_option
 from switchover.cli.output import emit
-from switchover.config import Config
 from switchover.errors import SwitchoverError
 from switchover.model import HistoryEntry
 from switchover.operations.environment import EnvironmentPorts
@@ -24,21 +24,22 @@ _LOOK_SECONDS = 1.0
 
 @click.command()
 @environment_option
+@state_option
 @common_options
-def watch(environment: str | None, config_path: Path | None, *, as_json: bool) -> None:
+def watch(environment: str | None, state: Path | None, config_path: Path | None, *, as_json: bool) -> None:
     """End rollouts whose deployer has died; runs for ever.
 
     Looks once a second and ends on SIGTERM. The environment's supervisor runs one of these by itself.
     """
-    config = read_config(config_path)
-    name = choose_environment(config, environment)
+    found = find_way_back(config_path, environment, state)
+    name = found.facts.environment
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     last_trouble = ""
     while not ended.is_set():
         trouble = ""
         try:
-            for entry in look(config, name, open_ports):
+            for entry in look(partial(open_for_rollback, found)):
                 emit({"recovered": entry}, _describe(name, entry), as_json=as_json)
         # The watchdog outlives whatever one look meets: a full disk, a router that restarts, a defect.
         except Exception as error:  # noqa: BLE001
@@ -49,12 +50,12 @@ def watch(environment: str | None, config_path: Path | None, *, as_json: bool) -
         ended.wait(_LOOK_SECONDS)
 
 
-def look(config: Config, environment: str, connect: Callable[..., EnvironmentPorts]) -> tuple[HistoryEntry, ...]:
-    """Look once, and end what is abandoned. The target is brought up only when there is something to end."""
-    ports = connect(config, environment, start=False)
+def look(connect: Callable[..., EnvironmentPorts]) -> tuple[HistoryEntry, ...]:
+    """Look once, and end what is abandoned. The router is brought up only when there is something to end."""
+    ports = connect(start=False)
     if not is_abandoned(ports.ledger.read(), ports.clock.now()):
         return ()
-    return recover_abandoned(connect(config, environment, start=True), HOLDER)
+    return recover_abandoned(connect(start=True), HOLDER)
 
 
 def _describe(environment: str, entry: HistoryEntry) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 from switchover.cli.watch import look
 from switchover.config import load_config
@@ -38,7 +39,7 @@ def test_an_abandoned_rollout_is_ended(project: Project) -> None:
 
 
 def watch_once(project: Project) -> tuple[str, ...]:
-    entries = look(load_config(project.config_file), "production", project.connect)
+    entries = look(partial(project.connect, load_config(project.config_file), "production"))
     return tuple(f"{entry.to_version} {entry.outcome}" for entry in entries)
 
 
