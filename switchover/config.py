@@ -6,258 +6,32 @@ Unknown keys are refused with the nearest known one named; nothing is defaulted 
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from switchover.config_mistakes import explain, nearest, unknown
+from switchover.config_sections import (
+    ContainerConfig,
+    EnvironmentConfig,
+    Name,
+    NotificationsConfig,
+    PlacementConfig,
+    ProjectConfig,
+    ReleaseConfig,
+    Section,
+    ServiceConfig,
+)
 from switchover.errors import InputError
 from switchover.model import Container, JudgeSettings, SmokeTest, Step, Workload
 
 FILE_NAME = "switchover.toml"
-STRATEGIES = ("instant", "canary-10", "canary-50", "canary-90")
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600)]
-Percent = Annotated[int, Field(ge=1, le=100)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-HttpPath = Annotated[str, Field(pattern=r"^/\S*$")]
-Event = Literal["live", "rolled back"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProjectConfig(_Section):
-    """The repository as a whole."""
-
-    name: Name = Field(description="Shown in run names, messages and artifacts.")
-
-
-class ReleaseConfig(_Section):
-    """How versions become artifacts."""
-
-    artifacts: str = Field(".switchover/artifacts", description="Folder of released bytes, relative to this file.")
-    private_packages: bool = Field(default=False, description="Version private packages that are no service too.")
-    tag_format: str = Field("{name}@{version}", description="Git tag of a release.")
-
-    @field_validator("tag_format")
-    @classmethod
-    def _names_the_version(cls, value: str) -> str:
-        if "{version}" not in value:
-            msg = "a tag format must contain {version}"
-            raise ValueError(msg)
-        return value
-
-
-class SmokeConfig(_Section):
-    """One HTTP check of the idle colour, before any user reaches it."""
-
-    name: str = Field(description="Shown when it fails.")
-    path: HttpPath = Field(description="Path and query that every replica is asked for.")
-    method: Literal["GET", "POST", "PUT", "DELETE", "HEAD"] = Field("GET", description="The request's method.")
-    body: str = Field("", description="The request's body.")
-    expect_status: int = Field(200, ge=100, le=599, description="Any other status fails the test.")
-    body_contains: str = Field("", description="What the answer must contain; empty: it is not looked at.")
-    within_ms: int = Field(2000, ge=1, le=120_000, description="An answer that takes longer fails the test.")
-
-
-class ContainerConfig(_Section):
-    """A service whose replicas are containers; see docs/containers.md."""
-
-    context: str | None = Field(
-        None, description="Folder that the image is built from, relative to this file; the service's path if absent."
-    )
-    dockerfile: str = Field("Dockerfile", description="The recipe, relative to `context`.")
-    port: int = Field(8080, ge=1, le=65535, description="Where the service listens inside; PORT says the same.")
-    cpus: float | None = Field(None, gt=0, le=1024, description="Processors that a replica may use; absent: no limit.")
-    read_only: bool = Field(default=True, description="The image cannot be written to at run time, except for /tmp.")
-    capabilities: list[Annotated[str, Field(pattern=r"^[A-Z_]+$")]] = Field(
-        default_factory=list,
-        description="Linux capabilities that it keeps, like `CHOWN`; all others are dropped.",
-    )
-
-
-class ServiceConfig(_Section):
-    """A deployed service: processes that `command` starts, or containers."""
-
-    path: str = Field(description="Folder of the service, relative to this file.")
-    package: str | None = Field(None, description="Its name in the workspace; the service's own name if absent.")
-    build: list[str] | None = Field(
-        None,
-        min_length=1,
-        description="Run in the repository's root; {output} is the folder to fill, {python} is allowed. "
-        "Without it the service's own folder is the artifact.",
-    )
-    command: list[str] | None = Field(
-        None, min_length=1, description="Started once per replica with PORT set; {python} is allowed."
-    )
-    container: ContainerConfig | None = None
-    replicas: int = Field(2, ge=1, le=64, description="How many copies of a colour run.")
-    health_path: HttpPath = Field("/healthz", description="A replica is ready while this answers 200.")
-    ready_seconds: Seconds = Field(30.0, description="How long a replica may take until its health path answers 200.")
-    drain_seconds: Seconds = Field(5.0, description="How long a colour without traffic may finish what it has.")
-    latency_budget_ms: int = Field(500, ge=1, description="An answer that takes longer counts as slow.")
-    memory_limit_mb: int | None = Field(None, ge=1, description="A replica that takes more is ended; absent: no limit.")
-    environment: dict[VariableName, str] = Field(default_factory=dict, description="Variables of every replica.")
-    secret_variables: list[VariableName] = Field(
-        default_factory=list, description="Handed through from the operator's environment, never written down."
-    )
-    log_error_pattern: str = Field(r"\b(ERROR|CRITICAL|FATAL)\b", description="A log line that matches is an error.")
-    smoke: list[SmokeConfig] = Field(default_factory=list)
-
-    @field_validator("log_error_pattern")
-    @classmethod
-    def _is_a_pattern(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            msg = f"not a regular expression: {error}"
-            raise ValueError(msg) from error
-        return value
-
-    @model_validator(mode="after")
-    def _runs_in_one_way(self) -> ServiceConfig:
-        if (self.command is None) == (self.container is None):
-            given = "neither" if self.command is None else "both"
-            msg = f"a service needs either `command` (processes) or a section `container` (containers), got {given}"
-            raise ValueError(msg)
-        if self.container is not None and self.build is not None:
-            msg = "`build` makes the files of a process; what goes into an image is said by its dockerfile"
-            raise ValueError(msg)
-        return self
-
-
-class StepConfig(_Section):
-    """One step of an own strategy."""
-
-    canary_percent: Percent = Field(description="The share of the new colour.")
-    hold_seconds: Seconds = Field(description="How long it is watched there.")
-
-
-class JudgeConfig(_Section):
-    """What the judge guards; see docs/judge.md."""
-
-    alpha: Share = Field(
-        JudgeSettings().alpha, description="The chance of a false alarm over a whole rollout, however often one looks."
-    )
-    margin: float = Field(
-        JudgeSettings().margin,
-        ge=0,
-        le=10,
-        description="How much worse than the live colour the new one may be, relatively.",
-    )
-    max_error_rate: Share = Field(
-        JudgeSettings().max_error_rate,
-        description="The objective: a higher share of failed requests is unhealthy, whatever live does.",
-    )
-    max_slow_rate: Share = Field(
-        JudgeSettings().max_slow_rate, description="The same for answers over the latency budget."
-    )
-    pass_error_rate: Share = Field(
-        JudgeSettings().pass_error_rate, description="Healthy is only what provably fails less often than this."
-    )
-    pass_slow_rate: Share = Field(
-        JudgeSettings().pass_slow_rate, description="Healthy is only what is provably slow less often than this."
-    )
-    min_requests: int = Field(
-        JudgeSettings().min_requests, ge=1, description="Fewer requests to the new colour are no data."
-    )
-    no_data_seconds: Seconds = Field(
-        JudgeSettings().no_data_seconds, description="How long no data is held before it counts as unhealthy."
-    )
-    warm_up_seconds: Seconds = Field(
-        JudgeSettings().warm_up_seconds, description="What the first seconds of the new colour show is not judged."
-    )
-    probe_failures: int = Field(
-        JudgeSettings().probe_failures, ge=1, description="So many failed health probes in a row are unhealthy."
-    )
-    log_errors_per_100_lines: float = Field(
-        JudgeSettings().log_errors_per_100_lines,
-        ge=0,
-        le=100,
-        description="More error lines in a hundred are unhealthy.",
-    )
-    restarts: int = Field(JudgeSettings().restarts, ge=0, description="More restarts within the window are unhealthy.")
-    restart_window_seconds: Seconds = Field(
-        JudgeSettings().restart_window_seconds, description="The window for `restarts`."
-    )
-
-
-class GatesConfig(_Section):
-    """What must be true before a deploy begins."""
-
-    after: list[Name] = Field(
-        default_factory=list, description="Environments in which this very version must have been live."
-    )
-
-
-class PlacementConfig(_Section):
-    """One service in one environment."""
-
-    listen: str = Field("127.0.0.1:0", description="host:port of its traffic; port 0 chooses a free one, once.")
-    replicas: int | None = Field(None, ge=1, le=64, description="Instead of the service's own number.")
-    environment: dict[VariableName, str] = Field(
-        default_factory=dict, description="Variables here, beside and above the service's own."
-    )
-
-    @field_validator("listen")
-    @classmethod
-    def _is_host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 the highest port there is
-            msg = "expected host:port, for example 127.0.0.1:8080"
-            raise ValueError(msg)
-        return value
-
-
-class EnvironmentConfig(_Section):
-    """Where releases come live."""
-
-    target: Literal["local"] = Field("local", description="Where colours live: this machine.")
-    state: str | None = Field(
-        None, description="Folder of ledger, logs and slots; .switchover/<environment> if absent."
-    )
-    strategy: Literal["instant", "canary-10", "canary-50", "canary-90"] | None = Field(
-        None, description="How the traffic moves; canary-10 if neither this nor `steps` is given."
-    )
-    steps: list[StepConfig] | None = Field(None, min_length=1, description="Own steps instead of a named strategy.")
-    hold_seconds: Seconds = Field(60.0, description="How long each step of a named strategy is watched.")
-    bake_seconds: Seconds = Field(300.0, description="How long the old colour stays warm after the last step.")
-    lease_seconds: float = Field(15.0, ge=5, le=600, description="After this silence a deploy counts as dead.")
-    judge: JudgeConfig = Field(default_factory=JudgeConfig)
-    gates: GatesConfig = Field(default_factory=GatesConfig)
-    services: dict[Name, PlacementConfig] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _has_one_strategy(self) -> EnvironmentConfig:
-        if self.steps is not None and self.strategy is not None:
-            msg = "give either `strategy` or `steps`, not both"
-            raise ValueError(msg)
-        if self.steps is not None:
-            shares = [step.canary_percent for step in self.steps]
-            if shares != sorted(set(shares)) or shares[-1] != 100:  # noqa: PLR2004 the whole traffic
-                msg = f"steps must rise and end at 100, got {shares}"
-                raise ValueError(msg)
-        return self
-
-
-class NotificationsConfig(_Section):
-    """Who is told. The address is a secret and stands in an environment variable."""
-
-    webhook_variable: VariableName = Field(
-        "SWITCHOVER_WEBHOOK_URL", description="The variable that holds the address of a Slack-compatible webhook."
-    )
-    on: tuple[Event, ...] = Field(("rolled back",), description="The outcomes that are told.")
-
-
-class Config(_Section):
+class Config(Section):
     """The whole file, and where it stands."""
 
     file: Path = Field(exclude=True)
@@ -281,13 +55,13 @@ class Config(_Section):
         for name, environment in self.environments.items():
             for service in environment.services:
                 if service not in self.services:
-                    near = _nearest(service, self.services)
+                    near = nearest(service, self.services)
                     msg = f"environments.{name}.services.{service}: no service of that name{near}"
                     raise ValueError(msg)
             for gate in environment.gates.after:
                 if gate not in self.environments or gate == name:
                     others = [other for other in self.environments if other != name]
-                    msg = f"environments.{name}.gates.after: no other environment {gate!r}{_nearest(gate, others)}"
+                    msg = f"environments.{name}.gates.after: no other environment {gate!r}{nearest(gate, others)}"
                     raise ValueError(msg)
         return self
 
@@ -299,13 +73,13 @@ class Config(_Section):
     def service(self, name: str) -> ServiceConfig:
         """The service, or `InputError` naming those there are."""
         if name not in self.services:
-            raise _unknown("service", name, self.services)
+            raise unknown("service", name, self.services)
         return self.services[name]
 
     def environment(self, name: str) -> EnvironmentConfig:
         """The environment, or `InputError` naming those there are."""
         if name not in self.environments:
-            raise _unknown("environment", name, self.environments)
+            raise unknown("environment", name, self.environments)
         return self.environments[name]
 
     def placement(self, environment: str, service: str) -> PlacementConfig:
@@ -380,11 +154,11 @@ def load_config(path: Path) -> Config:
 def parse_config(document: dict[str, Any], file: Path) -> Config:
     """Check a document that was already read from `file`."""
     if "file" in document:
-        raise _unknown("key", "file", [name for name in Config.model_fields if name != "file"])
+        raise unknown("key", "file", [name for name in Config.model_fields if name != "file"])
     try:
         return Config.model_validate({**document, "file": file})
     except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
+        problems = [explain(problem, Config) for problem in error.errors()]
         raise InputError(
             f"{file} has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
             expected="the keys of docs/configuration.md",
@@ -401,48 +175,6 @@ def json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "switchover.toml"
     return schema
-
-
-def _explain(problem: Any) -> str:
-    place = [str(part) for part in problem["loc"]]
-    dotted = ".".join(place) or "the file"
-    if problem["type"] != "extra_forbidden":
-        return f"{dotted}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"unknown key {dotted}{_nearest(place[-1], _keys_at(place[:-1]))}"
-
-
-def _keys_at(place: list[str]) -> list[str]:
-    model: Any = Config
-    for part in place:
-        if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-            model = model.model_fields[part].annotation
-        model = _section_in(model)
-    return [name for name in model.model_fields if name != "file"] if model is not None else []
-
-
-def _section_in(annotation: Any) -> Any:
-    """The section class inside `dict[Name, X]`, `list[X]` or `X | None`; the class itself where it is one."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _section_in(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _nearest(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _unknown(kind: str, name: str, known: Any) -> InputError:
-    return InputError(
-        f"unknown {kind} {name}",
-        expected="one of " + ", ".join(sorted(known)),
-        found=name,
-        next_step=f"name one of them{_nearest(name, known)}, or add it to {FILE_NAME}",
-    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from blocks.container_host import open_container_host
 from blocks.environment_secrets import name_block, read_environ
 from switchover.adapters.connect import connect, connect_for_rollback
 from switchover.adapters.environment_facts import find_facts
-from switchover.config import Config, NotificationsConfig, load_config
+from switchover.config import Config, load_config
+from switchover.config_sections import NotificationsConfig
 from switchover.operations.environment import EnvironmentPorts
 
 _log = logging.getLogger("prefect.flow_runs.switchover")

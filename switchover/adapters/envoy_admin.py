@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from switchover.adapters.envoy_config import Json
+from switchover.adapters.envoy_counters import Json
 from switchover.adapters.unix_http import UnixHTTPConnection
 from switchover.errors import TargetError
 

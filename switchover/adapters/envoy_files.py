@@ -9,7 +9,8 @@ from pathlib import Path
 
 from switchover.adapters import envoy_config
 from switchover.adapters.environment_folder import EnvironmentFolder
-from switchover.adapters.envoy_config import Json, RoutedService
+from switchover.adapters.envoy_config import RoutedService
+from switchover.adapters.envoy_counters import Json
 from switchover.adapters.private_files import read_json_or_none, write_private_json
 from switchover.errors import InputError
 from switchover.model import Colour, Route

@@ -11,13 +11,13 @@ from switchover.adapters.envoy_config import (
     COLOUR_HEADER,
     SAMPLE_HEADER,
     WORKERS,
-    Json,
     boundary_samples,
     cluster_name,
     probe_listener_name,
     read_weights,
     render_route,
 )
+from switchover.adapters.envoy_counters import Json
 from switchover.adapters.envoy_files import EnvoyFiles, parse_version
 from switchover.adapters.unix_http import UnixHTTPConnection
 from switchover.adapters.waiting import wait_until

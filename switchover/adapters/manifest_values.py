@@ -48,9 +48,7 @@ def read_python_package(manifest: dict[str, Any], folder: str) -> Package | None
         folder=folder,
         version=str(project.get("version", "")),
         kind=Kind.PYTHON,
-        private=any(
-            each.startswith("Private ::") for each in _read_texts(project, "classifiers", "project", folder)
-        ),
+        private=any(each.startswith("Private ::") for each in _read_texts(project, "classifiers", "project", folder)),
         dependencies=tuple(each for each in dependencies if each.name != project["name"]),
     )
 

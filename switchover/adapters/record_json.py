@@ -53,8 +53,8 @@ def _find_unknown(stored: Any, understood: Any, place: str = "") -> list[str]:
         pairs = {name: (stored[name], understood[name]) for name in stored if name in understood}
         return found + [deep for name, pair in pairs.items() for deep in _find_unknown(*pair, f"{place}{name}.")]
     if isinstance(stored, list) and isinstance(understood, list):
-        pairs = zip(stored, understood, strict=True)
-        return [deep for each, taken in pairs for deep in _find_unknown(each, taken, place)]
+        both = zip(stored, understood, strict=True)
+        return [deep for each, taken in both for deep in _find_unknown(each, taken, place)]
     return []
 
 

@@ -14,7 +14,8 @@ from switchover.adapters.npm_packer import NpmPacker
 from switchover.adapters.service_builder import ServiceBuilder
 from switchover.adapters.trivy_scanner import TrivyScanner, find_trivy
 from switchover.adapters.workspace import FolderWorkspace
-from switchover.config import FILE_NAME, ServiceConfig, load_config
+from switchover.config import FILE_NAME, load_config
+from switchover.config_sections import ServiceConfig
 from switchover.decide.components import Service
 from switchover.errors import InputError
 from switchover.operations.planning import ReleaseSettings

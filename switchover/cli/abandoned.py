@@ -26,8 +26,7 @@ def end_abandoned(ports: EnvironmentPorts) -> None:
             _end(ports)
     # The command came to look: it looks, whatever the recovery meets, and shows what it then finds.
     except Exception as error:  # noqa: BLE001
-        found = error.problem.found if isinstance(error, SwitchoverError) else f"{type(error).__name__}: {error}"
-        _say(f"{ports.name}: could not end what a dead deployer left: {found}")
+        _say(f"{ports.name}: could not end what a dead deployer left: {_explain(error)}")
 
 
 def _end(ports: EnvironmentPorts) -> None:
@@ -48,6 +47,12 @@ def _is_routed(ports: EnvironmentPorts, service: str) -> bool:
         return ports.router.read_route(service) is not None
     except SwitchoverError:
         return False
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, SwitchoverError):
+        return f"{error.problem.failed}: {error.problem.found}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,8 @@ from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_files import EnvoyFiles
 from switchover.adapters.processes import require_free_port
 from switchover.adapters.workspace import FolderWorkspace
-from switchover.config import Config, ContainerConfig
+from switchover.config import Config
+from switchover.config_sections import ContainerConfig
 from switchover.decide.components import Service, find_service_package
 from switchover.errors import InputError
 

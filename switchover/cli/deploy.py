@@ -14,7 +14,8 @@ from switchover.cli.options import choose_environment, common_options, environme
 from switchover.cli.output import emit
 from switchover.cli.prefect_run import prepare_prefect
 from switchover.cli.surroundings import look_around
-from switchover.config import STRATEGIES, load_config
+from switchover.config import load_config
+from switchover.config_sections import STRATEGIES
 from switchover.decide.deployment import Action, DeployPlan
 from switchover.decide.health import count_needed_requests
 from switchover.errors import TargetError

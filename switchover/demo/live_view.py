@@ -129,7 +129,8 @@ class LiveView:
         title = f"{LOAD_NUMBER}. constant load"
         if not self._intervals:
             return Text("·", "dim"), Text(title, "dim"), Text()
-        return Text("▶", "green"), Text(title), Text("from here to the end, see below", "dim")
+        mark = "✓" if len(self.progress.ended) == len(self.progress.scenes) else "▶"
+        return Text(mark, "green"), Text(title), Text("from here to the end, see below", "dim")
 
     def _draw_colours(self) -> RenderableType:
         sight = self.progress.sight()

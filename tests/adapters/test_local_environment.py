@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -12,8 +13,9 @@ import pytest
 
 from switchover.adapters.local_target import LocalTarget
 from switchover.adapters.waiting import wait_until
+from switchover.errors import TargetError
 from switchover.model import Colour, Route
-from tests.local_target_fixtures import LocalCase, local_environment
+from tests.local_target_fixtures import LocalCase, local_environment, make_workload
 
 
 @pytest.fixture
@@ -61,6 +63,65 @@ def test_a_killed_supervisor_is_replaced_with_all_that_it_ran(local: LocalCase) 
         local.wait_ready("shop", colour)
     assert look(local) == before
     assert len(local.target.environment_processes()) == 6
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_supervisor_that_hangs_is_named_and_costs_no_user_anything(local: LocalCase) -> None:
+    before = local.target.environment_processes()
+    with stopped(before[0]):
+        with pytest.raises(TargetError, match="does not answer") as caught:
+            local.target.ensure_running()
+        assert f"process {before[0]}" in caught.value.problem.found
+        assert f"kill -CONT {before[0]}" in caught.value.problem.next_step
+        assert local.target.environment_processes() == before
+        assert local.send("shop", 20).keys() <= {"blue 200", "green 200"}
+    local.target.ensure_running()
+    assert local.target.environment_processes() == before
+
+
+def test_weights_can_be_changed_while_the_supervisor_hangs_or_is_gone(local: LocalCase) -> None:
+    router, supervisor = local.target.router, local.target.environment_processes()[0]
+    with stopped(supervisor):
+        local.target.ensure_routing()
+        router.set_route("shop", Route(100, 0), epoch=1)
+        router.confirm_route("shop", Route(100, 0))
+        assert local.send("shop", 20) == {"blue 200": 20}
+    os.kill(supervisor, signal.SIGKILL)
+    assert wait_until(lambda: supervisor not in local.target.environment_processes(), 5.0)
+    local.target.ensure_routing()
+    router.set_route("shop", Route(0, 100), epoch=1)
+    assert local.send("shop", 20) == {"green 200": 20}
+    with pytest.raises(TargetError, match="does not run"):
+        local.target.slots.stop("shop", Colour.BLUE, epoch=1)
+
+
+def test_without_a_router_there_is_one_before_weights_are_changed(local: LocalCase) -> None:
+    local.target.stop_environment()
+    local.target.ensure_routing()
+    assert local.target.router.read_route("shop") == Route(40, 60)
+
+
+def test_a_secret_that_is_missing_after_a_restart_is_told_in_the_status(local: LocalCase) -> None:
+    local.target.slots.stop("shop", Colour.GREEN, epoch=1)
+    environ = {name: value for name, value in os.environ.items() if name != "SHOP_TOKEN"}
+    knowing = LocalTarget(local.state, local.store, local.fence, environ | {"SHOP_TOKEN": "s3cr3t"})
+    release = local.publish("shop", "1.1.0")
+    knowing.slots.start(release, Colour.GREEN, make_workload(secret_variables=("SHOP_TOKEN",)), epoch=1)
+    local.wait_ready("shop", Colour.GREEN)
+    local.target.stop_environment()
+    unknowing = LocalTarget(local.state, local.store, local.fence, environ)
+    unknowing.ensure_running()
+    status = unknowing.slots.read_status
+    assert wait_until(lambda: "SHOP_TOKEN" in status("shop", Colour.GREEN).detail, 10.0), status("shop", Colour.GREEN)
+    assert status("shop", Colour.GREEN).ready_replicas == 0
 
 
 def test_a_killed_envoy_comes_back_with_the_same_route(local: LocalCase) -> None:

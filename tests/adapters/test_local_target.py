@@ -118,6 +118,40 @@ def test_what_a_killed_stop_has_left_is_removed_by_the_next_start(local: LocalCa
     local.target.slots.stop(shop, Colour.GREEN, epoch=1)
 
 
+def test_each_colour_has_its_own_latency_budget(local: LocalCase, shop: str) -> None:
+    local.start(shop, Colour.BLUE, latency_budget_ms=5000)
+    local.start(shop, Colour.GREEN, "1.1.0", latency_budget_ms=100)
+    for colour, slow in ((Colour.BLUE, 0), (Colour.GREEN, 1)):
+        local.target.router.set_route(shop, Route.giving(colour, 100), epoch=1)
+        local.target.router.confirm_route(shop, Route.giving(colour, 100))
+        assert local.send(shop, 1, "/slow?seconds=0.3") == {f"{colour} 200": 1}
+        expected = Tally(requests=1, errors=0, slow=slow)
+        read = local.target.signals.read_tallies
+        assert wait_until(lambda: read(shop)[colour] == expected, 5.0), read(shop)  # noqa: B023 called at once
+
+
+def test_what_a_release_writes_beside_itself_is_gone_at_its_next_start(local: LocalCase, shop: str) -> None:
+    release = local.start(shop, Colour.BLUE)
+    files = local.state / "slots" / f"{shop}-blue" / "files"
+    (files / "server.py").write_text("raise SystemExit('not what was released')")
+    local.target.slots.start(release, Colour.BLUE, make_workload(), epoch=1)
+    assert "not what was released" in (files / "server.py").read_text()  # the same life goes on
+    local.target.slots.stop(shop, Colour.BLUE, epoch=1)
+    local.start(shop, Colour.BLUE)
+    local.start(shop, Colour.GREEN)
+    assert "not what was released" not in (files / "server.py").read_text()
+    assert list((local.state / "artifacts").iterdir()) == []
+
+
+def test_the_daemons_keep_nothing_of_the_operators_environment_that_they_do_not_need(local: LocalCase) -> None:
+    first = [psutil.Process(pid) for pid in local.target.environment_processes()]
+    daemons = [one for one in first if one.name() == "envoy" or "supervisord" in " ".join(one.cmdline())]
+    assert len(daemons) == 2
+    for daemon in daemons:
+        assert {"OPERATORS_OWN", "SHOP_TOKEN"} & daemon.environ().keys() == set()
+        assert "PATH" in daemon.environ()
+
+
 def test_a_user_who_gives_up_after_the_budget_counts_as_slow(local: LocalCase, shop: str) -> None:
     local.start(shop, Colour.BLUE, latency_budget_ms=100)
     local.target.router.set_route(shop, Route(100, 0), epoch=1)

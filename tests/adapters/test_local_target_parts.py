@@ -139,15 +139,27 @@ def pack(folder: Path, member: str) -> Path:
     return archive
 
 
-def test_an_artifact_is_unpacked_once_and_by_digest(tmp_path: Path) -> None:
+def test_an_artifact_is_unpacked_anew_each_time_from_checked_bytes(tmp_path: Path) -> None:
     store = InMemoryArtifactStore(tmp_path)
     artifact = store.put("shop", "1.0.0", "service", pack(tmp_path, "hello"))
     folder = tmp_path / "unpacked"
     folder.mkdir()
     unpacked = unpack_artifact(artifact, store, folder)
     assert (unpacked / "hello").read_text() == "hi"
-    store.fetch(artifact.digest).unlink()
-    assert unpack_artifact(artifact, store, folder) == unpacked
+    (unpacked / "hello").write_text("changed by a release")
+    again = unpack_artifact(artifact, store, folder)
+    assert (again / "hello").read_text() == "hi"
+
+
+def test_what_a_killed_process_has_unpacked_is_removed(tmp_path: Path) -> None:
+    store = InMemoryArtifactStore(tmp_path)
+    artifact = store.put("shop", "1.0.0", "service", pack(tmp_path, "hello"))
+    folder = tmp_path / "unpacked"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (folder / f"abc.{gone.pid}").mkdir(parents=True)
+    unpacked = unpack_artifact(artifact, store, folder)
+    assert list(folder.iterdir()) == [unpacked]
 
 
 def test_an_artifact_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:

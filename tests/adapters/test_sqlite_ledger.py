@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from switchover.adapters.file_fence import EnvironmentLock
+from switchover.adapters.sqlite_errors import explain
 from switchover.adapters.sqlite_ledger import SCHEMA_VERSION, SqliteLedger
-from switchover.errors import LedgerConflictError, LedgerUnreadableError, TargetError
+from switchover.errors import BusyError, LedgerConflictError, LedgerUnreadableError, SwitchoverError, TargetError
 from tests.builders import a_begun_record, an_entry
 
 
@@ -76,6 +77,68 @@ def test_a_file_that_is_no_ledger_is_named_and_left_as_it_is(ledger: SqliteLedge
     with pytest.raises(LedgerUnreadableError, match="damaged"):
         ledger.read()
     assert (tmp_path / "ledger.db").read_text().startswith("these are not")
+
+
+def test_an_empty_file_is_a_lost_ledger_and_no_new_environment(ledger: SqliteLedger, tmp_path: Path) -> None:
+    ledger.write(ledger.read())
+    for companion in tmp_path.glob("ledger.db-*"):
+        companion.unlink()
+    (tmp_path / "ledger.db").write_bytes(b"")
+    for attempt in (ledger.read, ledger.read_history, lambda: ledger.append_history(an_entry("1.0.0"))):
+        with pytest.raises(LedgerUnreadableError, match="an empty file"):
+            attempt()
+    assert (tmp_path / "ledger.db").read_bytes() == b""
+
+
+def test_a_missing_file_is_a_lost_ledger_while_something_should_run(tmp_path: Path) -> None:
+    ledger = SqliteLedger(
+        tmp_path / "ledger.db", "production", EnvironmentLock(tmp_path / "lock"), lambda: ("shop-blue",)
+    )
+    with pytest.raises(LedgerUnreadableError, match="shop-blue"):
+        ledger.read()
+
+
+def test_a_ledger_of_another_environment_is_refused_with_both_names(ledger: SqliteLedger, tmp_path: Path) -> None:
+    ledger.write(ledger.read())
+    other = SqliteLedger(tmp_path / "ledger.db", "staging", EnvironmentLock(tmp_path / "lock"))
+    with pytest.raises(LedgerUnreadableError, match="another environment") as caught:
+        other.read()
+    assert (caught.value.problem.expected, caught.value.problem.found) == ("staging", "production")
+
+
+def test_a_killed_first_write_leaves_no_ledger_and_is_cleared_away(ledger: SqliteLedger, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db.new").write_bytes(b"half")
+    assert ledger.read().revision == 0
+    assert ledger.write(ledger.read()).revision == 1
+    assert not (tmp_path / "ledger.db.new").exists()
+
+
+def test_a_missing_table_is_damage_and_no_lack_of_room(ledger: SqliteLedger, tmp_path: Path) -> None:
+    ledger.write(ledger.read())
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("DROP TABLE history")
+    with pytest.raises(LedgerUnreadableError, match="no such table") as caught:
+        ledger.read_history()
+    assert "backup" in caught.value.problem.next_step
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "next_step"),
+    [
+        (sqlite3.SQLITE_BUSY, BusyError, "end the program"),
+        (sqlite3.SQLITE_FULL, TargetError, "make room"),
+        (sqlite3.SQLITE_IOERR_WRITE, TargetError, "make room"),
+        (sqlite3.SQLITE_READONLY, TargetError, "correct the rights"),
+        (sqlite3.SQLITE_CANTOPEN, TargetError, "correct the rights"),
+        (sqlite3.SQLITE_ERROR, LedgerUnreadableError, "backup"),
+    ],
+)
+def test_each_kind_of_trouble_says_what_helps(code: int, kind: type[SwitchoverError], next_step: str) -> None:
+    error = sqlite3.OperationalError("trouble")
+    error.sqlite_errorcode = code
+    explained = explain(error, Path("ledger.db"))
+    assert type(explained) is kind
+    assert next_step in explained.problem.next_step
 
 
 def test_a_full_disk_is_one_clear_error_and_the_record_is_what_it_was(tmp_path: Path) -> None:

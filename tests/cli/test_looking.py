@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from switchover.decide.record import begin_rollout
 from switchover.errors import TargetError
 from switchover.model import Colour, Lease, Reason, Route
-from tests.builders import a_plan
+from tests.builders import a_plan, an_entry
 from tests.cli.harness import Project
 
 
@@ -79,6 +81,17 @@ def test_history_is_newest_first_and_bounded(project: Project) -> None:
     assert "0.9.0" in project.run("history").out
 
 
+def test_history_shortens_the_reasons_unless_they_are_asked_for(project: Project) -> None:
+    why = (Reason("errors-against-live", "canary errors 4 of 21 " * 20), Reason("rollback", "the run failed"))
+    project.ledger.append_history(replace(an_entry("1.0.0", outcome="rolled back"), reasons=why))
+    short, full = project.run("history").out, project.run("history", "-v").out
+    assert "… (+1)" in short
+    assert max(len(line) for line in short.splitlines()) <= 160
+    assert f"  errors-against-live: {why[0].message}".rstrip() in full
+    assert "  rollback: the run failed" in full
+    assert "the run failed" in project.run("history", "--json").out
+
+
 def test_verify_is_content_when_everything_fits(project: Project) -> None:
     project.go_live("1.0.0")
     ran = project.run("verify", "--json")
@@ -92,7 +105,7 @@ def test_verify_names_bytes_that_are_not_the_released_ones(project: Project) -> 
     project.store.fetch(release.artifact.digest).write_text("others")
     ran = project.run("verify")
     assert ran.status == 1
-    assert "bytes of shop 1.0.0 on blue: an artifact is missing or broken" in ran.out
+    assert "bytes of shop 1.0.0 on blue: an artifact is damaged" in ran.out
 
 
 def test_verify_names_processes_that_are_not_there(project: Project) -> None:
@@ -103,14 +116,47 @@ def test_verify_names_processes_that_are_not_there(project: Project) -> None:
     assert "1.0.0 should run on blue: 0 of 0 replicas ready" in ran.out
 
 
-def test_verify_names_a_process_too_many_and_an_abandoned_rollout(project: Project) -> None:
+def test_verify_names_a_process_too_many(project: Project) -> None:
     project.go_live("1.0.0")
     running = project.target.slots.running
     running["shop", Colour.GREEN] = running["shop", Colour.BLUE]
     assert "2 replicas run on green, where nothing should" in project.run("verify").out
+
+
+def abandon(project: Project) -> None:
+    project.go_live("1.0.0")
     record = project.ledger.read()
     project.ledger.write(begin_rollout(a_plan(record), record, rollout_id="run-1", now=1.0, flow_run_id=None))
-    assert "nobody holds a lease for" in project.run("verify").out
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("history",), ("verify",), ("deploy", "shop", "1.0.0", "--dry-run")], ids=" ".join
+)
+def test_whoever_looks_ends_what_a_dead_deployer_left_and_says_so(project: Project, command: tuple[str, ...]) -> None:
+    abandon(project)
+    ran = project.run(*command)
+    assert ran.status == 0, ran.out + ran.err
+    assert ran.err == "production: ended what a dead deployer left: shop 1.1.0 rolled back\n"
+    assert project.ledger.read().services["shop"].rollout is None
+    assert project.run(*command).err == ""
+
+
+def test_what_a_dead_deployer_left_waits_for_the_router(project: Project) -> None:
+    abandon(project)
+    silence = TargetError("the router is silent", expected="an answer", found="none", next_step="repeat")
+    project.target.router.failures.add("read_route", silence, silence)
+    ran = project.run("verify")
+    assert "`switchover start` brings the environment up and ends it" in ran.err
+    assert "nobody holds a lease for" in ran.out
+
+
+def test_a_recovery_that_fails_keeps_nobody_from_looking(project: Project) -> None:
+    abandon(project)
+    project.target.router.failures.add("set_route", RuntimeError("a defect"))
+    ran = project.run("status")
+    assert ran.status == 0
+    assert ran.err == "production: could not end what a dead deployer left: RuntimeError: a defect\n"
+    assert "in flight: shop 1.0.0 -> 1.1.0" in ran.out
 
 
 def test_a_damaged_ledger_is_told_and_left_alone(project: Project) -> None:

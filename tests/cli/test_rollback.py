@@ -145,9 +145,10 @@ def test_an_event_reaches_prefects_api(server: Server) -> None:
 
 def test_a_server_that_refuses_or_is_absent_is_only_reported(server: Server) -> None:
     server.status = 503
-    assert PrefectApi(server.url).report({}, 5.0) == "status 503"
-    assert PrefectApi("http://127.0.0.1:1/api").report({}, 5.0)
-    assert PrefectApi("no address at all").find_trouble(5.0)
+    assert PrefectApi(server.url).report({}, 5.0) == f"{server.url.removesuffix('/api')} answered with status 503"
+    silent = PrefectApi("http://me:secret@127.0.0.1:1/api")
+    assert silent.report({}, 5.0) == "nobody answers at http://127.0.0.1:1"
+    assert "no address at all" in PrefectApi("no address at all").find_trouble(5.0)
 
 
 def test_the_api_comes_from_the_environment_or_the_active_profile(project: Project) -> None:

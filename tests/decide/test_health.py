@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.decide.health import ALPHA_SHARES, Evidence, judge_health
+from switchover.decide.health import ALPHA_SHARES, Evidence, count_needed_requests, judge_health
 from switchover.model import JudgeSettings, Observation, Standing, Tally, Verdict
 
 SETTINGS = JudgeSettings()
@@ -334,3 +334,16 @@ def test_every_verdict_has_a_reason_and_reads_as_one_line() -> None:
     for verdict in judge([QUIET, *each_second(6, Tally(30, 1))]):
         assert verdict.reasons
         assert "\n" not in str(verdict)
+
+
+@pytest.mark.parametrize(
+    "settings", [SETTINGS, JudgeSettings(min_requests=500), JudgeSettings(pass_error_rate=0.02, pass_slow_rate=0.5)]
+)
+def test_a_canary_without_faults_is_healthy_from_the_number_of_requests_that_is_announced(
+    settings: JudgeSettings,
+) -> None:
+    needed = count_needed_requests(settings)
+    assert [judge([look(0.0, Tally(each))], settings)[0].standing for each in (needed - 1, needed)] == [
+        Standing.NO_DATA,
+        Standing.HEALTHY,
+    ]

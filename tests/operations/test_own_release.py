@@ -22,7 +22,8 @@ NAME = "switchover"
 
 
 def ask_git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -33,9 +34,9 @@ def own(tmp_path: Path) -> Repository:
         pytest.skip("the tests do not run in the project's own Git checkout")
     if ask_git("rev-parse", "--is-shallow-repository") != "false":
         pytest.skip("the checkout has only a part of its history")
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    return Repository(clone)
+    command = ["git", "clone", "--quiet", str(ROOT), str(tmp_path / "clone")]
+    subprocess.run(command, check=True)
+    return Repository(tmp_path / "clone")
 
 
 def plan(repository: Repository) -> ReleasePlan:

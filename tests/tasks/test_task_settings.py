@@ -20,8 +20,9 @@ _STATED = {"name", "retries", "timeout_seconds", "cache_policy"}
 
 def _decorators() -> Iterator[tuple[str, str, dict[str, ast.expr]]]:
     for file in sorted(_TASKS.glob("*.py")):
-        for node in ast.parse(file.read_text()).body:
-            for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else []:
+        functions = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)]
+        for node in functions:
+            for decorator in node.decorator_list:
                 call = decorator if isinstance(decorator, ast.Call) else None
                 name = call.func if call else decorator
                 if isinstance(name, ast.Name) and name.id == "task":
