@@ -39,7 +39,7 @@ def rollback(
     show_plan(plan)
     if plan.way is Way.NOTHING:
         return plan
-    holder = f"rollback of {service} (run {flow_run.id})"
+    holder = f"rollback of {service} (run {str(flow_run.id)[:8]})"
     request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id))
     entry = bring_back(place, request, failed_run)
     if entry is None:

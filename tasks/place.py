@@ -18,6 +18,8 @@ from switchover.config_sections import NotificationsConfig
 from switchover.operations.environment import EnvironmentPorts
 
 _log = logging.getLogger("prefect.flow_runs.switchover")
+# A hook runs outside of its flow run, where the logger above has nowhere to send to.
+_hook_log = logging.getLogger("prefect.switchover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Place:
         """
         found = find_facts(Path(self.config), self.environment, lambda _: self.environment)
         if found.warning:
-            _log.warning(found.warning)
+            _hook_log.warning(found.warning)
         return connect_for_rollback(found.facts, start=True)
 
 

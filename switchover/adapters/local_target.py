@@ -133,8 +133,11 @@ class LocalTarget:
             self.ensure_running()
 
     def is_running(self) -> bool:
-        """Whether the environment's supervisor and Envoy answer. Raises `TargetError` for a supervisor that hangs."""
-        return self._daemon.is_running() and self._admin.is_ready()
+        """Whether the environment's supervisor and Envoy answer; a supervisor that hangs does not."""
+        try:
+            return self._admin.is_ready() and self._daemon.is_running()
+        except TargetError:
+            return False
 
     def read_address(self, service: str) -> str:
         """Where users reach a service, as `host:port`. Raises `InputError` for an unknown one."""

@@ -76,7 +76,7 @@ def request_for_run(rollout: Rollout, event: Event, reason: str) -> RollbackRequ
     return RollbackRequest(
         service=rollout.service,
         version=None,
-        holder=f"rollback of {rollout.service} {rollout.release.version} ({rollout.id})",
+        holder=f"rollback of {rollout.service} {rollout.release.version} ({rollout.id[:8]})",
         reason=reason,
         rollout_id=rollout.id,
         event=event,

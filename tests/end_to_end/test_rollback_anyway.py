@@ -34,7 +34,8 @@ def canary(project: TinyProject) -> Iterator[TinyProject]:
     assert project.local.ports.router.read_route("tiny") == CANARY
     yield project
     (project.root / "switchover.toml").write_text(SWITCHOVER_TOML, encoding="utf-8")
-    assert switchover(["rollback", "tiny", "--config", str(project.root)]) == 0
+    if project.local.ports.ledger.read().services["tiny"].rollout is not None:
+        assert switchover(["rollback", "tiny", "--config", str(project.root)]) == 0
 
 
 def take_back(*options: str) -> int:
@@ -63,8 +64,9 @@ def test_a_supervisor_that_hangs(canary: TinyProject, capsys: pytest.CaptureFixt
 def test_a_new_service_whose_port_is_taken(canary: TinyProject) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         listen = f'"127.0.0.1:{holder.getsockname()[1]}"'
-        more = f'[services.late]\npath = "late"\ncommand = ["run"]\n[environments.production.services.late]\nlisten = {listen}\n'
-        (canary.root / "switchover.toml").write_text(SWITCHOVER_TOML + more, encoding="utf-8")
+        service = '[services.late]\npath = "late"\ncommand = ["run"]\n'
+        place = f"[environments.production.services.late]\nlisten = {listen}\n"
+        (canary.root / "switchover.toml").write_text(SWITCHOVER_TOML + service + place, encoding="utf-8")
         assert take_back("--config", str(canary.root)) == 0
     assert_taken_back(canary)
 
@@ -87,6 +89,20 @@ def test_a_configuration_that_is_gone(canary: TinyProject) -> None:
     assert canary.local.ports.router.read_route("tiny") == CANARY
     assert take_back("--state", str(state)) == 0
     assert_taken_back(canary)
+
+
+def test_a_lost_ledger_is_named_and_never_taken_for_a_new_environment(
+    canary: TinyProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = canary.root / ".switchover" / "production"
+    (state / "ledger.db").rename(state / "elsewhere")
+    try:
+        for command in (["verify"], ["status"], ["rollback", "tiny"], ["deploy", "tiny", "1.1.0"]):
+            assert switchover([*command, "--config", str(canary.root)]) == 1
+            assert "something should run in tiny-blue, tiny-green" in capsys.readouterr().err
+        assert not (state / "ledger.db").exists()
+    finally:
+        (state / "elsewhere").rename(state / "ledger.db")
 
 
 def test_a_hook_finds_the_environment_beside_a_broken_configuration(canary: TinyProject) -> None:
