@@ -41,7 +41,7 @@ def rollback(
         return plan
     holder = f"rollback of {service} (run {str(flow_run.id)[:8]})"
     request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id))
-    entry = bring_back(place, request, failed_run)
+    entry = bring_back(place, request, plan, failed_run)
     if entry is None:
         return plan
     show_outcome(environment, entry)

@@ -24,7 +24,7 @@ from tasks.repeating import worth_repeating
 )
 def plan_return(place: Place, service: str, version: str | None, failed_run: str | None) -> RollbackPlan:
     """The way back, from the ledger alone; with `failed_run` only for the rollout that this run began."""
-    ports = place.connect()
+    ports = place.connect_at_once()
     only = find_rollout_of_run(ports.ledger.read(), failed_run) if failed_run else None
     return read_plan(ports, service, version, only)
 
@@ -38,7 +38,10 @@ def plan_return(place: Place, service: str, version: str | None, failed_run: str
     timeout_seconds=3600,
     cache_policy=NO_CACHE,
 )
-def bring_back(place: Place, request: RollbackRequest, failed_run: str | None) -> HistoryEntry | None:
+def bring_back(
+    place: Place, request: RollbackRequest, plan: RollbackPlan, failed_run: str | None
+) -> HistoryEntry | None:
     """Traffic first, then the rest; None when somebody else was faster. Repeating it goes on where it stopped."""
-    ports = place.connect()
-    return end_run(ports, failed_run, request.reason) if failed_run else roll_back(ports, request)[1]
+    if failed_run:
+        return end_run(place.connect_at_once(), failed_run, request.reason)
+    return roll_back(place.connect(), request, plan)[1]

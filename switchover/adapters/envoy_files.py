@@ -12,7 +12,7 @@ from switchover.adapters.environment_folder import EnvironmentFolder
 from switchover.adapters.envoy_config import RoutedService
 from switchover.adapters.envoy_counters import Json
 from switchover.adapters.private_files import read_json_or_none, write_private_json
-from switchover.errors import InputError
+from switchover.errors import InputError, TargetError
 from switchover.model import Colour, Route
 
 _INITIAL_VERSION = "0.0"
@@ -32,7 +32,15 @@ class EnvoyFiles:
     def read_services(self) -> dict[str, RoutedService]:
         """Every service that has a listener here, by name."""
         found = read_json_or_none(self._folder.state / "services.json") or {}
-        return {name: envoy_config.RoutedService(**fields) for name, fields in found.items()}
+        try:
+            return {name: envoy_config.RoutedService(**fields) for name, fields in found.items()}
+        except TypeError as error:
+            raise TargetError(
+                f"{self._folder.state / 'services.json'} cannot be read",
+                expected="what this version of switchover writes there",
+                found=str(error).rpartition("__init__() ")[2],
+                next_step="use the version that wrote it, or give the environment a new state folder",
+            ) from error
 
     def read_service(self, name: str) -> RoutedService:
         """One service; raises `InputError` for one that is not here."""

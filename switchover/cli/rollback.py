@@ -17,7 +17,9 @@ from switchover.adapters.prefect_api import find_prefect_api
 from switchover.cli.options import common_options, environment_option, find_way_back, open_for_rollback, state_option
 from switchover.cli.output import emit, is_terminal
 from switchover.decide.rollback import RollbackPlan, Way
+from switchover.errors import SwitchoverError
 from switchover.model import HistoryEntry
+from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.rollback import RollbackRequest, read_plan, roll_back
 
 _REPORT_SECONDS = 1.0
@@ -63,13 +65,34 @@ def rollback(
     if not (yes or as_json) and sys.stdin.isatty() and is_terminal():
         click.confirm(f"{_describe(environment, plan)}\nDo it?", default=True, abort=True, err=True)
     request = RollbackRequest(service, version, holder=_who(), reason=reason, rollout_id=uuid.uuid4().hex)
-    plan, entry = roll_back(open_for_rollback(found, start=True), request)
+    plan, entry = _apply(open_for_rollback(found, start=True), request, plan)
     trouble = _tell_prefect(environment, plan, entry)
     now = f"{plan.serve_version} ({plan.serve})" if plan.serve_version else "nothing"
     text = f"{service} in {environment} is on {now}: {plan.way}"
     emit(_document(environment, plan, entry, trouble, dry_run=False), text, as_json=as_json)
     if trouble:
         click.echo(f"Prefect was not told: {trouble}", err=True)
+
+
+def _apply(
+    ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan
+) -> tuple[RollbackPlan, HistoryEntry | None]:
+    try:
+        return roll_back(ports, request, plan)
+    except SwitchoverError:
+        _say_where_the_traffic_is(ports, request.service)
+        raise
+
+
+def _say_where_the_traffic_is(ports: EnvironmentPorts, service: str) -> None:
+    """The first question of whoever reads an error at night."""
+    record = ports.ledger.read().services[service]
+    route = ports.router.read_route(service)
+    if record.live is None or route is None:
+        return
+    release = record.slot(record.live).release
+    share = f"{route.percent(record.live)} % of the traffic of {service} is on {record.live}"
+    click.echo(f"{share} ({release.version if release else 'unknown'}); what failed:", err=True)
 
 
 def _without_v(version: str | None) -> str | None:
@@ -94,7 +117,8 @@ def _who() -> str:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = f"user {os.getuid()}"  # a container's user need not be in its password file
-    return f"{name} at {socket.gethostname()}"
+    # Two sessions of one user are two people to each other.
+    return f"{name} at {socket.gethostname()} (process {os.getpid()})"
 
 
 def _tell_prefect(environment: str, plan: RollbackPlan, entry: HistoryEntry | None) -> str:

@@ -93,15 +93,17 @@ def end_rollout(ports: EnvironmentPorts, claim: Claim, plan: RollbackPlan) -> Hi
     return close_rollout(ports, claim, rollout, event, kind=kind)
 
 
-def roll_back(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[RollbackPlan, HistoryEntry | None]:
+def roll_back(
+    ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan
+) -> tuple[RollbackPlan, HistoryEntry | None]:
     """The whole rollback of a person: the same from the command line and from the flow.
 
-    Planned again whenever the environment changed between plan and taking over. 'What was live before' is settled
-    by the first plan: a hook that is faster must not make it mean one release further back. Returns the last
+    `plan` is what the person was shown. It is made anew whenever the environment changed before it was applied,
+    but 'what was live before' keeps the meaning that it had there: a hook that is faster must not make it mean
+    one release further back. Returns the last
     plan and the history entry of what was done, None for nothing. Raises `FencedError` when another person
     takes over in the middle.
     """
-    plan = read_plan(ports, request.service, request.version)
     done = find_closed(ports, request.service, request.rollout_id)
     if done or plan.way is Way.NOTHING:
         return plan, done

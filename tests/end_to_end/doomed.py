@@ -20,8 +20,8 @@ from switchover.operations.deployment import plan_deploy
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import acquire
 from switchover.operations.roll_out import roll_out
-from switchover.operations.rollback import RollbackRequest, roll_back
-from tests.operations.house import Wrapped
+from switchover.operations.rollback import RollbackRequest
+from tests.operations.house import Wrapped, bring_back
 
 ENVIRONMENT = "production"
 SERVICE = "tiny"
@@ -68,7 +68,7 @@ def deploy(config: Config, ports: EnvironmentPorts, version: str) -> None:
 
 
 def roll_back_to(ports: EnvironmentPorts, version: str) -> None:
-    roll_back(ports, RollbackRequest(SERVICE, version, "a person", "asked for", f"rollback-{os.getpid()}"))
+    bring_back(ports, RollbackRequest(SERVICE, version, "a person", "asked for", f"rollback-{os.getpid()}"))
 
 
 def main() -> None:

@@ -19,10 +19,11 @@ from switchover.operations.deployment import plan_deploy
 from switchover.operations.lease import acquire
 from switchover.operations.release import ReleaseReport, release
 from switchover.operations.roll_out import roll_out
-from switchover.operations.rollback import RollbackRequest, roll_back
+from switchover.operations.rollback import RollbackRequest
 from tests.container_fixtures import DOCKERFILE, EngineCase, write_context
 from tests.end_to_end.tiny_project import Users
 from tests.git_repository import Repository, new_repository
+from tests.operations.house import bring_back
 
 SWITCHOVER_TOML = """
 [project]
@@ -100,7 +101,7 @@ def test_an_image_is_released_brought_live_and_taken_back_without_a_lost_request
     with Users(boxes.local.target.read_address("tiny")).asking() as users:
         boxes.deploy("1.1.0")
         assert live_version(boxes) == "1.1.0"
-        roll_back(boxes.local.ports, RollbackRequest("tiny", "1.0.0", "a person", "asked for", "back"))
+        bring_back(boxes.local.ports, RollbackRequest("tiny", "1.0.0", "a person", "asked for", "back"))
     assert live_version(boxes) == "1.0.0"
     assert users.failures == []
     assert users.requests > 0

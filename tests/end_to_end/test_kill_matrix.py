@@ -30,20 +30,20 @@ WRITE, START, ROUTE, STOP, HISTORY = (
     "LocalSlots.stop",
     "SqliteLedger.append_history",
 )
-# claim, begin, starting, start, testing, 10 %, 100 %, baking, committed, 100 % again, stop, close, free
+# claim, begin, starting, start, testing, 10 %, 100 %, baking, committed, 100 % again, stop, closed and free
 DEPLOY = (
     *(WRITE, WRITE, WRITE, START, WRITE),
     *(WRITE, ROUTE, WRITE, ROUTE, WRITE, WRITE, ROUTE, STOP),
-    *(HISTORY, WRITE, WRITE),
+    *(HISTORY, WRITE),
 )
 # the same with one step
 ROLLBACK = (
     *(WRITE, WRITE, WRITE, START, WRITE),
     *(WRITE, ROUTE, WRITE, WRITE, ROUTE, STOP),
-    *(HISTORY, WRITE, WRITE),
+    *(HISTORY, WRITE),
 )
-# take over, retreating, all traffic back, stop, close, free
-RETREAT = (WRITE, WRITE, ROUTE, STOP, HISTORY, WRITE, WRITE)
+# take over, retreating, all traffic back, stop, closed and free
+RETREAT = (WRITE, WRITE, ROUTE, STOP, HISTORY, WRITE)
 AT_TEN_PERCENT = 6
 CELLS = [
     pytest.param(kind, number, when, id=f"{kind}-{number}-{when}-{name.rpartition('.')[2]}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from switchover.decide.deployment import DeployPlan
-from switchover.decide.rollback import DEPLOY
+from switchover.decide.rollback import DEPLOY, RollbackPlan
 from switchover.errors import LedgerConflictError
 from switchover.model import (
     Colour,
@@ -23,6 +23,7 @@ from switchover.model import (
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, acquire
 from switchover.operations.roll_out import roll_out
+from switchover.operations.rollback import RollbackRequest, read_plan, roll_back
 from tests.builders import a_plan
 from tests.fakes import FakeClock, FakeFence, FakeTarget
 
@@ -163,6 +164,11 @@ class House:
         assert service.slot(service.live.other).release is None
         assert release.version in versions
         assert self.ledger.record.lease is None
+
+
+def bring_back(ports: EnvironmentPorts, request: RollbackRequest) -> tuple[RollbackPlan, HistoryEntry | None]:
+    """What a person does who acts on the plan at once."""
+    return roll_back(ports, request, read_plan(ports, request.service, request.version))
 
 
 class Wrapped:

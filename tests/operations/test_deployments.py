@@ -12,10 +12,10 @@ from switchover.model import Colour, Phase, SlotStatus, SmokeTest
 from switchover.operations.lease import acquire, release, renew, take_over
 from switchover.operations.recovery import recover_abandoned, take_back_run
 from switchover.operations.roll_out import roll_out
-from switchover.operations.rollback import RollbackRequest, read_plan, roll_back
+from switchover.operations.rollback import RollbackRequest, read_plan
 from switchover.operations.rollout import begin
 from tests.fakes import Answer
-from tests.operations.house import House
+from tests.operations.house import House, bring_back
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_bad_canary_is_off_the_route_before_anybody_is_told_and_its_reasons_ar
     assert house.service.rollout is not None
     assert house.service.rollout.phase is Phase.RETREATING
     take_back_run(house.ports(), "run-1", Event.FAILED, "the deployment failed")
-    _, entry = roll_back(house.ports(), a_request())
+    _, entry = bring_back(house.ports(), a_request())
     assert entry is not None
     assert entry.outcome == "rolled back"
     assert {reason.rule for reason in entry.reasons} >= {"errors-against-live", "rollback"}
@@ -111,7 +111,7 @@ def test_a_deployer_that_wakes_up_after_a_rollback_can_change_nothing(house: Hou
     ports = house.ports()
     late = acquire(ports, "deploy of 1.1.0", 15.0)
     rollout = begin(ports, late, house.plan("1.1.0"), rollout_id="run-1", flow_run_id="run-1")
-    roll_back(ports, a_request())
+    bring_back(ports, a_request())
     with pytest.raises(FencedError):
         ports.router.set_route("shop", rollout_route := house.target.router.routes["shop"], epoch=late.epoch)
     with pytest.raises(FencedError):
@@ -155,8 +155,8 @@ def test_several_rollbacks_at_once_leave_one_result(house: House) -> None:
     claim = acquire(ports, "deploy", 15.0)
     begin(ports, claim, house.plan("1.1.0"), rollout_id="run-1", flow_run_id="run-1")
     take_back_run(ports, "run-1", Event.FAILED, "crashed")
-    roll_back(ports, a_request())
-    roll_back(ports, a_request("1.0.0"))
+    bring_back(ports, a_request())
+    bring_back(ports, a_request("1.0.0"))
     assert take_back_run(ports, "run-1", Event.FAILED, "crashed") is None
     assert [entry.outcome for entry in ports.ledger.read_history("shop")] == ["rolled back", "live"]
     house.assert_one_healthy_colour("1.0.0")
@@ -166,7 +166,7 @@ def test_a_rollback_by_hand_redeploys_by_digest_and_twice_goes_two_back(house: H
     house.deploy("1.1.0")
     house.deploy("1.2.0")
     for wanted in ("1.1.0", "1.0.0"):
-        plan, entry = roll_back(house.ports(), replace(a_request(), rollout_id=f"to {wanted}"))
+        plan, entry = bring_back(house.ports(), replace(a_request(), rollout_id=f"to {wanted}"))
         assert plan.serve_version == wanted
         assert entry is not None
         assert (entry.kind, entry.outcome) == ("rollback", "live")
@@ -178,7 +178,7 @@ def test_a_rollback_during_a_rollout_to_an_even_older_version_ends_the_rollout_a
     house.deploy("1.1.0")
     ports = house.ports()
     begin(ports, acquire(ports, "deploy", 15.0), house.plan("1.2.0"), rollout_id="run-1", flow_run_id=None)
-    roll_back(ports, a_request("1.0.0"))
+    bring_back(ports, a_request("1.0.0"))
     house.assert_one_healthy_colour("1.0.0")
     outcomes = [(entry.to_version, entry.outcome) for entry in ports.ledger.read_history("shop", 2)]
     assert outcomes == [("1.0.0", "live"), ("1.2.0", "rolled back")]
@@ -188,7 +188,7 @@ def test_a_rollback_whose_release_does_not_start_leaves_the_live_one_alone(house
     house.deploy("1.1.0")
     house.target.slots.failures.add("start", TargetError("no", expected="", found="", next_step=""))
     with pytest.raises(TargetError):
-        roll_back(house.ports(), a_request("1.0.0"))
+        bring_back(house.ports(), a_request("1.0.0"))
     house.assert_one_healthy_colour("1.1.0")
 
 
@@ -210,5 +210,5 @@ def test_a_router_that_does_not_confirm_stops_the_rollout(house: House) -> None:
 
 def test_people_are_told_every_outcome_once(house: House) -> None:
     house.deploy("1.1.0")
-    roll_back(house.ports(), a_request())
+    bring_back(house.ports(), a_request())
     assert house.told.outcomes == [("1.0.0", "live"), ("1.1.0", "live"), ("1.0.0", "live")]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from switchover.operations.recovery import recover_abandoned
-from switchover.operations.rollback import RollbackRequest, roll_back
-from tests.operations.house import Bomb, House, Killed
+from switchover.operations.rollback import RollbackRequest
+from tests.operations.house import Bomb, House, Killed, bring_back
 
 MOST_EFFECTS = 40
 
@@ -37,10 +37,10 @@ def run(house: House, kind: str, bomb: Bomb) -> None:
         house.deploy("1.1.0", house.ports(bomb))
     elif kind == "redeploy":
         house.deploy("1.1.0")
-        roll_back(house.ports(bomb), a_request("1.0.0"))
+        bring_back(house.ports(bomb), a_request("1.0.0"))
     else:
         stop_at_half(house)
-        roll_back(house.ports(bomb), a_request())
+        bring_back(house.ports(bomb), a_request())
 
 
 def stop_at_half(house: House) -> None:

@@ -27,7 +27,7 @@ from switchover.operations.rollback import (
 )
 from switchover.operations.rollout import await_ready, begin, finalize, shift, start_slot
 from switchover.operations.watch import open_watch, watch
-from tests.operations.house import House, Wrap
+from tests.operations.house import House, Wrap, bring_back
 
 
 @pytest.fixture
@@ -73,17 +73,17 @@ def begin_deploy(house: House, version: str = "1.2.0", run: str = "run-1") -> tu
 def test_a_second_person_does_not_undo_the_rollback_of_the_first(house: House, version: str | None) -> None:
     def second() -> None:
         with pytest.raises(BusyError, match=r"ann is rolling back to 1\.0\.0 already"):
-            roll_back(house.ports(), a_person("bob", version))
+            bring_back(house.ports(), a_person("bob", version))
 
-    roll_back(house.ports(meanwhile("start", second)), a_person("ann"))
+    bring_back(house.ports(meanwhile("start", second)), a_person("ann"))
     house.assert_one_healthy_colour("1.0.0")
 
 
 def test_a_rollback_that_somebody_else_has_done_meanwhile_is_not_done_again(house: House) -> None:
     def other() -> None:
-        roll_back(house.ports(), a_person("bob"))
+        bring_back(house.ports(), a_person("bob"))
 
-    plan, entry = roll_back(house.ports(meanwhile("write", other)), a_person("ann"))
+    plan, entry = bring_back(house.ports(meanwhile("write", other)), a_person("ann"))
     assert (plan.way, entry) == (Way.NOTHING, None)
     house.assert_one_healthy_colour("1.0.0")
 
@@ -92,10 +92,10 @@ def test_a_person_who_wants_another_version_takes_over_and_the_first_one_stops_a
     house.deploy("1.2.0")
 
     def second() -> None:
-        roll_back(house.ports(), a_person("bob", "1.0.0"))
+        bring_back(house.ports(), a_person("bob", "1.0.0"))
 
     with pytest.raises(FencedError):
-        roll_back(house.ports(meanwhile("start", second)), a_person("ann", "1.1.0"))
+        bring_back(house.ports(meanwhile("start", second)), a_person("ann", "1.1.0"))
     house.assert_one_healthy_colour("1.0.0")
 
 
@@ -108,7 +108,7 @@ def test_a_hook_leaves_a_rollout_alone_that_a_person_is_rolling_back(house: Hous
         assert end_run(house.ports(), "run-1", "the automation, too") is None
         assert recover_abandoned(house.ports(), "watchdog") == ()
 
-    _, entry = roll_back(house.ports(meanwhile("stop", hook)), a_person())
+    _, entry = bring_back(house.ports(meanwhile("stop", hook)), a_person())
     assert entry is not None
     assert entry.reasons[-1].message == "asked for"
     house.assert_one_healthy_colour("1.1.0")
@@ -124,7 +124,16 @@ def test_what_was_live_before_keeps_its_meaning_when_a_hook_is_faster(house: Hou
     def hook() -> None:
         assert end_run(house.ports(), "run-1", "failed") is not None
 
-    plan, entry = roll_back(house.ports(meanwhile("write", hook)), a_person())
+    plan, entry = bring_back(house.ports(meanwhile("write", hook)), a_person())
+    assert (plan.way, entry) == (Way.NOTHING, None)
+    house.assert_one_healthy_colour("1.1.0")
+
+
+def test_a_plan_that_a_person_was_shown_keeps_its_meaning_while_the_person_thinks(house: House) -> None:
+    begin_deploy(house)
+    shown = read_plan(house.ports(), "shop", None)
+    assert end_run(house.ports(), "run-1", "failed") is not None
+    plan, entry = roll_back(house.ports(), a_person(), shown)
     assert (plan.way, entry) == (Way.NOTHING, None)
     house.assert_one_healthy_colour("1.1.0")
 
@@ -142,7 +151,7 @@ def test_a_redeployment_waits_for_another_services_rollout(house: House) -> None
     claim = acquire(ports, "deploy of cart 3.0.0", 15.0)
     put_in_flight(house, "cart", claim)
     with pytest.raises(BusyError, match=r"cart 3\.0\.0 is preparing"):
-        roll_back(ports, a_person())
+        bring_back(ports, a_person())
     renew(ports, claim)
 
 
@@ -229,7 +238,7 @@ def the_rollout(house: House) -> Rollout:
 def test_a_rollback_that_is_repeated_does_not_go_one_release_further(house: House) -> None:
     house.deploy("1.2.0")
     for _ in range(2):
-        roll_back(house.ports(), a_person("ann"))
+        bring_back(house.ports(), a_person("ann"))
         house.assert_one_healthy_colour("1.1.0")
 
 
@@ -246,7 +255,7 @@ def test_a_deployment_that_cannot_begin_leaves_the_environment_free(house: House
 def test_an_error_in_a_redeployment_is_undone_for_that_rollout_only(house: House) -> None:
     house.target.slots.failures.add("start", TargetError("full disk", expected="", found="", next_step=""))
     with pytest.raises(TargetError, match="full disk"):
-        roll_back(house.ports(), a_person())
+        bring_back(house.ports(), a_person())
     house.assert_one_healthy_colour("1.1.0")
     assert house.ledger.read_history("shop", 1)[0].outcome == Phase.ROLLED_BACK.value
 
@@ -255,7 +264,7 @@ def test_a_first_release_that_is_taken_back_by_a_person_leaves_nothing(house: Ho
     empty = House()
     ports = empty.ports()
     begin(ports, acquire(ports, "deploy", 15.0), empty.plan("1.0.0"), rollout_id="1", flow_run_id=None)
-    plan, entry = roll_back(ports, a_person())
+    plan, entry = bring_back(ports, a_person())
     assert entry is not None
     assert (plan.way, entry.outcome) == (Way.RETREAT, "rolled back")
     assert empty.ledger.record == replace(
