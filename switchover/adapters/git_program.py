@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+# GitPython looks for the program when it is imported, and fails there; `open_checkout` says it in our words.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import git
 

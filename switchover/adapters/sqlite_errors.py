@@ -40,7 +40,8 @@ def damaged(path: Path, found: str) -> LedgerUnreadableError:
         f"the ledger {path} is damaged",
         expected="a SQLite file as switchover writes it",
         found=found,
-        next_step="restore it from a backup, or move it away to begin with an empty one; nothing was changed",
+        next_step="restore it from a backup; nothing was changed and users are served as before. To begin anew, "
+        "with an outage: `switchover stop --force`, then move the whole state folder away",
     )
 
 

@@ -6,7 +6,7 @@ import click
 
 from switchover.cli.options import open_ports
 from switchover.config import Config
-from switchover.errors import SwitchoverError
+from switchover.errors import LedgerUnreadableError, SwitchoverError
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import is_abandoned
 from switchover.operations.recovery import recover_abandoned, rollouts_in_flight
@@ -24,6 +24,8 @@ def end_abandoned(ports: EnvironmentPorts) -> None:
     try:
         if is_abandoned(ports.ledger.read(), ports.clock.now()):
             _end(ports)
+    except LedgerUnreadableError:
+        return  # the command itself says it, once
     # The command came to look: it looks, whatever the recovery meets, and shows what it then finds.
     except Exception as error:  # noqa: BLE001
         _say(f"{ports.name}: could not end what a dead deployer left: {_explain(error)}")

@@ -103,7 +103,8 @@ def _finish(stage: Stage, console: Console, progress: Progress, done: Performanc
     for address in done.addresses:
         console.print(address, soft_wrap=True, highlight=False)
     if done.addresses:
-        console.print("They stay up until `switchover demo --stop` in this folder.", highlight=False)
+        ways = "`make demo-stop`, or `switchover demo --stop` in this folder"
+        console.print(f"They stay up until {ways}.", highlight=False)
     broken = [promise.name for promise in done.promises if not promise.kept]
     if broken:
         click.echo(f"broken promises: {', '.join(broken)}", err=True)

@@ -147,8 +147,8 @@ def check_claim(record: EnvironmentRecord, claim: Claim) -> None:
     if record.epoch != claim.epoch:
         raise FencedError(
             f"{claim.holder} no longer owns {record.environment}",
-            expected=f"epoch {claim.epoch} to be the highest",
-            found=f"epoch {record.epoch}, held by {record.lease.holder if record.lease else 'nobody'}",
+            expected="nobody else to take it over meanwhile",
+            found=f"{record.lease.holder if record.lease else 'a rollback'} did (epoch {record.epoch})",
             next_step="nothing; whoever took over brings the environment to one colour (see `switchover history`)",
         )
 
@@ -158,7 +158,7 @@ def _busy(environment: str, record: EnvironmentRecord, now: float) -> BusyError:
     doing = ", ".join(f"{rollout.service} {rollout.release.version} is {rollout.phase}" for rollout in rollouts)
     lease = record.lease
     if lease and lease.expires_at > now:
-        found = f"{lease.holder} holds it for another {lease.expires_at - now:.0f} s"
+        found = f"{lease.holder} has it and renews its lease while it works"
     else:
         found = "its deployer is gone"
     return BusyError(

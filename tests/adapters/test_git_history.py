@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,11 @@ def test_a_shallow_clone_is_recognised(repository: Repository, tmp_path: Path) -
     subprocess.run(clone, check=True)
     assert GitHistory(tmp_path / "clone").is_shallow()
     assert not GitHistory(repository.root).is_shallow()
+
+
+def test_without_the_program_git_one_clear_error_says_so(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "switchover.cli.main", "plan", "--repo", str(tmp_path))
+    ended = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "no git on the PATH" in ended.stderr
+    assert "defect" not in ended.stderr

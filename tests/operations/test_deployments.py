@@ -92,7 +92,7 @@ def test_a_canary_without_traffic_is_taken_back_when_its_time_is_over(house: Hou
 
 def test_a_second_deployment_is_refused_by_name_and_changes_nothing(house: House) -> None:
     acquire(house.ports(), "deploy of 1.1.0", 15.0)
-    with pytest.raises(BusyError, match=r"deploy of 1\.1\.0 holds it for another 15 s"):
+    with pytest.raises(BusyError, match=r"deploy of 1\.1\.0 has it and renews its lease"):
         house.deploy("1.2.0")
     assert house.target.effects == []
 
