@@ -61,8 +61,9 @@ def measure_on_own_server(runs: int) -> dict[str, float]:
         environ = isolate(os.environ, folder / "prefect", port) | {"PREFECT_LOGGING_LEVEL": "ERROR"}
         logs = folder / "logs"
         logs.mkdir()
+        (folder / "prefect").mkdir()
         crew = Crew.of(folder, Path.cwd(), environ, logs)
-        server = PrefectServer(crew, port)
+        server = PrefectServer(crew, folder / "prefect", port)
         try:
             server.start()
             prepare(folder)
