@@ -68,7 +68,7 @@ def deploy(
         watching = watch_traffic(place, claim, rollout, watching, step.hold_seconds, plan.judge)
 
     rollout = bake(place, claim, rollout)
-    watch_traffic(place, claim, rollout, watching, plan.bake_seconds, plan.judge)
+    watch_traffic(place, claim, rollout, watching, plan.bake_seconds, plan.judge, plan.smoke_tests)
     rollout = commit_rollout(place, claim, rollout)
     entry = finalize(place, claim, rollout)
     show_outcome(environment, entry)

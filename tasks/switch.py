@@ -6,7 +6,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from switchover.decide.report import Look
-from switchover.model import JudgeSettings, Observation, Rollout, Verdict
+from switchover.model import JudgeSettings, Observation, Rollout, SmokeTest, Verdict
 from switchover.operations.lease import Claim
 from switchover.operations.rollout import shift
 from switchover.operations.watch import Watch, open_watch, watch
@@ -54,7 +54,13 @@ def switch(place: Place, claim: Claim, rollout: Rollout, canary_percent: int) ->
     cache_policy=NO_CACHE,
 )
 def watch_traffic(
-    place: Place, claim: Claim, rollout: Rollout, watching: Watch, hold_seconds: float, settings: JudgeSettings
+    place: Place,
+    claim: Claim,
+    rollout: Rollout,
+    watching: Watch,
+    hold_seconds: float,
+    settings: JudgeSettings,
+    smoke_tests: tuple[SmokeTest, ...] = (),
 ) -> Watch:
     """Judge real traffic about once a second for the holding time, and on until it is healthy."""
     logger = get_run_logger()
@@ -66,7 +72,14 @@ def watch_traffic(
 
     try:
         return watch(
-            place.connect(), claim, rollout, watching, hold_seconds=hold_seconds, settings=settings, report=report
+            place.connect(),
+            claim,
+            rollout,
+            watching,
+            hold_seconds=hold_seconds,
+            settings=settings,
+            report=report,
+            smoke_tests=smoke_tests,
         )
     finally:
         show_timeline(rollout.service, place.environment, looks)

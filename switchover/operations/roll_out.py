@@ -46,7 +46,16 @@ def roll_out(
             report=_say_nothing,
         )
     rollout = begin_bake(ports, claim, rollout)
-    watch(ports, claim, rollout, watching, hold_seconds=plan.bake_seconds, settings=plan.judge, report=_say_nothing)
+    watch(
+        ports,
+        claim,
+        rollout,
+        watching,
+        hold_seconds=plan.bake_seconds,
+        settings=plan.judge,
+        report=_say_nothing,
+        smoke_tests=plan.smoke_tests,
+    )
     return finalize(ports, claim, commit(ports, claim, rollout), kind=kind)
 
 

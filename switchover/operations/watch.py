@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from switchover.decide.health import Evidence, judge_health
 from switchover.decide.rollout import Event
 from switchover.errors import UnhealthyError
-from switchover.model import Colour, JudgeSettings, Observation, Phase, Rollout, Standing, Tally, Verdict
+from switchover.model import Colour, JudgeSettings, Observation, Phase, Rollout, SmokeTest, Standing, Tally, Verdict
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, renew
 from switchover.operations.retreat import retreat
-from switchover.operations.rollout import read_rollout
+from switchover.operations.rollout import probe_all, read_rollout
 
 LOOK_SECONDS = 1.0
+SMOKE_EVERY_LOOKS = 10
 
 Report = Callable[[Observation, Verdict], None]
 
@@ -28,7 +30,6 @@ class Watch:
     log_lines: int = 0
     log_errors: int = 0
     probe_failures: int = 0
-    verdict: Verdict | None = None
 
 
 def open_watch(ports: EnvironmentPorts, rollout: Rollout) -> Watch:
@@ -41,30 +42,35 @@ def watch(
     ports: EnvironmentPorts,
     claim: Claim,
     rollout: Rollout,
-    watch: Watch,
+    watching: Watch,
     *,
     hold_seconds: float,
     settings: JudgeSettings,
     report: Report,
+    smoke_tests: tuple[SmokeTest, ...] = (),
 ) -> Watch:
     """Judge about once a second for `hold_seconds`, and on until the judge says healthy; 0 is not to watch.
 
-    An unhealthy verdict takes the traffic back at once, here, and then raises `UnhealthyError`: seconds count,
-    and a flow run's hooks come only after its bookkeeping. What is not healthy `settings.no_data_seconds`
-    after the holding time is taken back too: too little evidence is not an approval.
+    `smoke_tests` are repeated on the new colour with every tenth look. An unhealthy verdict takes the traffic
+    back at once, here, and then raises `UnhealthyError`: seconds count, and a flow run's hooks come only after
+    its bookkeeping. What is not healthy `settings.no_data_seconds` after the holding time is taken back too: too
+    little evidence is not an approval.
     """
     _refuse_condemned(ports, claim, rollout)
     if hold_seconds <= 0:
-        return watch
+        return watching
     ends_at = ports.clock.now() + hold_seconds
     gives_up_at = ends_at + settings.no_data_seconds
+    numbers = count()
     while True:
+        due = smoke_tests if next(numbers) % SMOKE_EVERY_LOOKS == 0 else ()
         ports.clock.sleep(LOOK_SECONDS)
         renew(ports, claim)
-        watch, observation, verdict = look(ports, rollout, watch, settings)
+        failed = _repeat_smoke_tests(ports, claim, rollout, due)
+        watching, observation, verdict = look(ports, rollout, watching, settings, failed)
         report(observation, verdict)
         if verdict.standing is Standing.HEALTHY and ports.clock.now() >= ends_at:
-            return watch
+            return watching
         if verdict.standing is Standing.UNHEALTHY or (
             verdict.standing is Standing.NO_DATA and ports.clock.now() >= gives_up_at
         ):
@@ -73,28 +79,42 @@ def watch(
 
 
 def look(
-    ports: EnvironmentPorts, rollout: Rollout, watch: Watch, settings: JudgeSettings
+    ports: EnvironmentPorts,
+    rollout: Rollout,
+    watching: Watch,
+    settings: JudgeSettings,
+    failed_smoke_tests: tuple[str, ...],
 ) -> tuple[Watch, Observation, Verdict]:
     """One look: what changed since the last one, and what the judge says of it."""
     new, old = rollout.new_colour, rollout.new_colour.other
     tallies = ports.signals.read_tallies(rollout.service)
-    before = watch.tallies
+    before = watching.tallies
     status = ports.slots.read_status(rollout.service, new)
     lines, errors = ports.slots.read_log_counts(rollout.service, new)
-    probe_failures = 0 if status.ready else watch.probe_failures + 1
+    probe_failures = 0 if status.ready else watching.probe_failures + 1
     observation = Observation(
         at=ports.clock.now(),
         canary=tallies[new].since(before[new]),
         live=tallies[old].since(before[old]),
         probe_failures=probe_failures,
         restart_times=status.restart_times,
-        log_lines=max(0, lines - watch.log_lines),
-        log_errors=max(0, errors - watch.log_errors),
+        log_lines=max(0, lines - watching.log_lines),
+        log_errors=max(0, errors - watching.log_errors),
         out_of_memory=status.out_of_memory,
         throttled=status.throttled,
+        failed_smoke_tests=failed_smoke_tests,
     )
-    evidence, verdict = judge_health(watch.evidence, observation, settings)
-    return Watch(evidence, tallies, lines, errors, probe_failures, verdict), observation, verdict
+    evidence, verdict = judge_health(watching.evidence, observation, settings)
+    return Watch(evidence, tallies, lines, errors, probe_failures), observation, verdict
+
+
+def _repeat_smoke_tests(
+    ports: EnvironmentPorts, claim: Claim, rollout: Rollout, tests: tuple[SmokeTest, ...]
+) -> tuple[str, ...]:
+    addresses = ports.slots.read_status(rollout.service, rollout.new_colour).addresses
+    return tuple(
+        f"{result.name} ({result.detail})" for result in probe_all(ports, claim, addresses, tests) if not result.passed
+    )
 
 
 def _refuse_condemned(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> None:

@@ -83,6 +83,15 @@ def test_a_failed_smoke_test_stops_before_the_first_user(house: House) -> None:
     assert house.target.effects == ["start green 1.1.0"]
 
 
+def test_a_smoke_test_that_fails_during_the_bake_takes_the_release_back(house: House) -> None:
+    house.target.prober.script("shop-green:2", "/pay", Answer(), Answer(status=500))
+    plan = replace(house.plan("1.1.0"), smoke_tests=(SmokeTest("pay", "/pay"),))
+    claim = acquire(house.ports(), "deploy", 15.0)
+    with pytest.raises(UnhealthyError, match="pay"):
+        roll_out(house.ports(), claim, plan, rollout_id="1", kind=DEPLOY)
+    assert house.target.effects[-2:] == ["route shop 100", "route shop 0"]
+
+
 def test_a_canary_without_traffic_is_taken_back_when_its_time_is_over(house: House) -> None:
     house.clock.on_sleep = lambda _now: None
     with pytest.raises(UnhealthyError, match="request"):
