@@ -29,8 +29,8 @@ def crew(tmp_path: Path) -> Iterator[Crew]:
 
 def start_with_a_child(crew: Crew) -> tuple[Child, int]:
     child = crew.start("parent", (sys.executable, "-c", WITH_A_CHILD))
-    while not (below := psutil.Process(child.pid).children()):
-        time.sleep(0.02)
+    while not ((below := psutil.Process(child.pid).children()) and below[0].pid in crew.find()):
+        time.sleep(0.02)  # a process has its environment only when its program has begun
     return child, below[0].pid
 
 
