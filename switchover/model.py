@@ -280,7 +280,7 @@ class Rollout:
     """One attempt to bring a release live, as the ledger keeps it.
 
     `old_colour` is None when the service has nothing live yet. `canary_percent` is the share of the new
-    colour that was *intended* last; it is written before the route changes.
+    colour that was *intended* last; it is written before the route changes. `verdict` is the judge's last word.
     """
 
     id: str
@@ -299,6 +299,7 @@ class Rollout:
     changed_at: float
     reasons: tuple[Reason, ...] = ()
     flow_run_id: str | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from switchover.cli.surroundings import Surroundings
 from switchover.errors import SwitchoverError
-from switchover.model import Colour, EnvironmentRecord, Phase, Reason, Rollout, Route, ServiceRecord, SlotStatus
+from switchover.model import (
+    Colour,
+    EnvironmentRecord,
+    HistoryEntry,
+    Phase,
+    Reason,
+    Rollout,
+    Route,
+    ServiceRecord,
+    SlotStatus,
+    Verdict,
+)
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import is_abandoned
 
@@ -43,13 +54,15 @@ class RolloutStatus:
     changed_at: float
     reasons: tuple[Reason, ...]
     flow_run_id: str | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """One service with both colours and everything that does not fit together.
 
-    `address` is where users reach it, as `host:port`; None where nobody knows.
+    `address` is where users reach it, as `host:port`; None where nobody knows. `last_ended` is the rollout that
+    ended last, with its outcome and reasons; None when none has.
     """
 
     service: str
@@ -59,6 +72,7 @@ class ServiceStatus:
     colours: tuple[ColourStatus, ...]
     rollout: RolloutStatus | None
     disagreements: tuple[str, ...]
+    last_ended: HistoryEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +121,15 @@ def inspect_environment(
         revision=record.revision,
         lease=_lease(record, now),
         abandoned=is_abandoned(record, now),
-        services=services,
+        services=tuple(_with_last_ended(ports, each) for each in services),
         target_silence=silences[0] if silences else "",
         is_stopped=is_stopped,
     )
+
+
+def _with_last_ended(ports: EnvironmentPorts, status: ServiceStatus) -> ServiceStatus:
+    newest = ports.ledger.read_history(status.service, 1)
+    return replace(status, last_ended=newest[0]) if newest else status
 
 
 def find_disagreements(status: EnvironmentStatus) -> tuple[str, ...]:
@@ -216,6 +235,7 @@ def _rollout(rollout: Rollout | None) -> RolloutStatus | None:
         changed_at=rollout.changed_at,
         reasons=rollout.reasons,
         flow_run_id=rollout.flow_run_id,
+        verdict=rollout.verdict,
     )
 
 

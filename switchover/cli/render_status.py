@@ -11,6 +11,7 @@ from switchover.cli.inspection import (
     find_disagreements,
 )
 from switchover.cli.tables import Rows, render_table
+from switchover.model import HistoryEntry
 
 _HEAD = ("service", "colour", "version", "live", "ledger", "router", "ready", "")
 _LAST_REASONS = 3
@@ -30,7 +31,7 @@ def _render_environment(status: EnvironmentStatus) -> str:
     if not status.is_stopped:
         lines += [f"{each.service} is at http://{each.address}" for each in status.services if each.address]
     for service in status.services:
-        lines += _render_rollout(service.service, service.rollout)
+        lines += _render_rollout(service.service, service.rollout) or _render_last(service.last_ended)
     if status.target_silence:
         lines.append(("" if status.is_stopped else "the target does not answer: ") + status.target_silence)
     lines += [f"DISAGREEMENT {sentence}" for sentence in find_disagreements(status)]
@@ -58,7 +59,17 @@ def _render_rollout(service: str, rollout: RolloutStatus | None) -> list[str]:
         return []
     what = f"{service} {rollout.from_version or 'nothing'} -> {rollout.to_version} ({rollout.strategy})"
     lines = [f"in flight: {what}: {rollout.phase} at {rollout.canary_percent} %"]
+    if rollout.verdict:
+        lines.append(f"  the judge: {rollout.verdict}")
     return lines + [f"  {reason.rule}: {reason.message}" for reason in rollout.reasons[-_LAST_REASONS:]]
+
+
+def _render_last(entry: HistoryEntry | None) -> list[str]:
+    if entry is None:
+        return []
+    what = f"last: {entry.service} {entry.from_version or 'nothing'} -> {entry.to_version} ({entry.strategy})"
+    lines = [f"{what}: {entry.outcome}"]
+    return lines + [f"  {reason.rule}: {reason.message}" for reason in entry.reasons[:_LAST_REASONS]]
 
 
 def _lease(lease: LeaseStatus | None) -> str:

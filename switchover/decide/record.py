@@ -17,6 +17,7 @@ from switchover.model import (
     Route,
     ServiceRecord,
     Slot,
+    Verdict,
 )
 
 
@@ -100,8 +101,15 @@ def _without_ended_rollout(service: ServiceRecord, rollout: Rollout) -> ServiceR
     return with_slot(ended, loser, Slot())
 
 
+def note_verdict(record: EnvironmentRecord, service_name: str, verdict: Verdict) -> EnvironmentRecord:
+    """The record with the judge's last word on the rollout in flight."""
+    service = record.services[service_name]
+    rollout = service.rollout and replace(service.rollout, verdict=verdict)
+    return with_service(record, service_name, replace(service, rollout=rollout))
+
+
 def history_of(rollout: Rollout, *, kind: str, ended_at: float) -> HistoryEntry:
-    """What is kept of a rollout that has ended."""
+    """What is kept of a rollout that has ended: its reasons, and for one that went live what the judge said last."""
     if rollout.phase not in ENDED:
         msg = f"a rollout that is {rollout.phase} has no outcome yet"
         raise ValueError(msg)
@@ -115,7 +123,7 @@ def history_of(rollout: Rollout, *, kind: str, ended_at: float) -> HistoryEntry:
         workload=rollout.workload,
         strategy=rollout.strategy,
         outcome=rollout.phase.value,
-        reasons=rollout.reasons,
+        reasons=rollout.reasons + (rollout.verdict.reasons if rollout.verdict and rollout.phase is Phase.LIVE else ()),
         started_at=rollout.started_at,
         ended_at=ended_at,
         epoch=rollout.epoch,

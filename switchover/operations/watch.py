@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import count
 
 from switchover.decide.health import Evidence, judge_health
+from switchover.decide.record import note_verdict
 from switchover.decide.rollout import Event
 from switchover.errors import UnhealthyError
 from switchover.model import Colour, JudgeSettings, Observation, Phase, Rollout, SmokeTest, Standing, Tally, Verdict
 from switchover.operations.environment import EnvironmentPorts
-from switchover.operations.lease import Claim, renew
+from switchover.operations.lease import Claim, amend, renew
 from switchover.operations.retreat import retreat
 from switchover.operations.rollout import probe_all, read_rollout
 
@@ -65,9 +66,10 @@ def watch(
     while True:
         due = smoke_tests if next(numbers) % SMOKE_EVERY_LOOKS == 0 else ()
         ports.clock.sleep(LOOK_SECONDS)
-        renew(ports, claim)
+        renew(ports, claim)  # before the look: a deployer that was taken over judges nothing any more
         failed = _repeat_smoke_tests(ports, claim, rollout, due)
         watching, observation, verdict = look(ports, rollout, watching, settings, failed)
+        _note(ports, claim, rollout.service, verdict)
         report(observation, verdict)
         if verdict.standing is Standing.HEALTHY and ports.clock.now() >= ends_at:
             return watching
@@ -106,6 +108,10 @@ def look(
     )
     evidence, verdict = judge_health(watching.evidence, observation, settings)
     return Watch(evidence, tallies, lines, errors, probe_failures), observation, verdict
+
+
+def _note(ports: EnvironmentPorts, claim: Claim, service: str, verdict: Verdict) -> None:
+    amend(ports, claim, lambda record: note_verdict(record, service, verdict))
 
 
 def _repeat_smoke_tests(

@@ -8,7 +8,7 @@ import pytest
 
 from switchover.decide.record import begin_rollout
 from switchover.errors import TargetError
-from switchover.model import Colour, Lease, Reason, Route
+from switchover.model import Colour, Lease, Reason, Route, Standing, Verdict
 from tests.builders import a_plan, an_entry
 from tests.cli.harness import Project
 
@@ -38,7 +38,8 @@ def test_status_shows_the_rollout_its_reasons_and_who_holds_the_lease(project: P
     record = begin_rollout(a_plan(record), record, rollout_id="run-1", now=100.0, flow_run_id=None)
     service = record.services["shop"]
     assert service.rollout is not None
-    rollout = replace(service.rollout, reasons=(Reason("errors", "1 in 5 failed"),))
+    verdict = Verdict(Standing.NO_DATA, (Reason("no-data", "3 requests so far"),))
+    rollout = replace(service.rollout, reasons=(Reason("errors", "1 in 5 failed"),), verdict=verdict)
     lease = Lease("deploy of shop 1.1.0", 1, project.clock.now() + 12)
     project.ledger.write(
         replace(record, lease=lease, services={"shop": replace(service, rollout=rollout)}),
@@ -47,7 +48,19 @@ def test_status_shows_the_rollout_its_reasons_and_who_holds_the_lease(project: P
     assert "held by deploy of shop 1.1.0 for another 12 s" in ran.out
     assert "in flight: shop 1.0.0 -> 1.1.0 (canary-10): preparing at 0 %" in ran.out
     assert "errors: 1 in 5 failed" in ran.out
+    assert "the judge: no data: 3 requests so far" in ran.out
+    assert "last:" not in ran.out
     assert "deployer of this rollout is gone" not in ran.out
+
+
+def test_status_keeps_the_last_verdict_when_nothing_is_in_flight(project: Project) -> None:
+    project.go_live("1.0.0")
+    why = (Reason("errors-against-live", "canary errors 4 of 21"),)
+    entry = replace(an_entry("1.1.0", outcome="rolled back", ended_at=9.0), reasons=why)
+    project.ledger.append_history(entry)
+    ran = project.run("status")
+    assert "last: shop nothing -> 1.1.0 (instant): rolled back" in ran.out
+    assert "errors-against-live: canary errors 4 of 21" in ran.out
 
 
 def test_status_still_shows_the_ledger_when_the_target_is_silent(project: Project) -> None:

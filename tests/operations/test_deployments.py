@@ -42,6 +42,22 @@ def test_a_canary_goes_in_its_steps_and_the_old_colour_stays_until_the_end(house
     house.assert_one_healthy_colour("1.1.0")
 
 
+def test_the_judges_last_word_stands_in_the_ledger_while_it_watches_and_in_the_history_after(house: House) -> None:
+    said: list[str] = []
+    traffic = house.clock.on_sleep
+
+    def second(now: float) -> None:
+        traffic(now)
+        rollout = house.service.rollout
+        said.append(rollout.verdict.standing if rollout and rollout.verdict else "nothing yet")
+
+    house.clock.on_sleep = second
+    entry = house.deploy("1.1.0")
+    assert said[0] == "nothing yet"
+    assert said[-1] == "healthy"
+    assert {reason.rule for reason in entry.reasons} == {"within-tolerance"}
+
+
 def test_a_bad_canary_is_off_the_route_before_anybody_is_told_and_its_reasons_are_kept(house: House) -> None:
     house.serve_traffic(new_errors=20)
     with pytest.raises(UnhealthyError, match="at 10 %"):
