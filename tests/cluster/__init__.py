@@ -1,0 +1,1 @@
+"""A real single-node Kubernetes for the tests: `python -m tests.cluster.run -- COMMAND…`."""

@@ -1,0 +1,3 @@
+module switchover.test/app
+
+go 1.24

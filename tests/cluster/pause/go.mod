@@ -1,0 +1,3 @@
+module switchover.example/tests/cluster/pause
+
+go 1.24
