@@ -8,6 +8,8 @@ import pytest
 
 from tests.container_fixtures import EngineCase, container_engine
 
+pytest_plugins = ["tests.kube_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineCase]:

@@ -1,33 +1,51 @@
-"""What every ledger promises, the one in memory and the one on disk."""
+"""What every ledger promises: the one in memory, the one on disk and the one in a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from switchover.adapters.file_fence import EnvironmentLock
+from switchover.adapters.kube_ledger import KubeLedger
 from switchover.adapters.sqlite_ledger import SqliteLedger
 from switchover.errors import LedgerConflictError
 from switchover.ports import Ledger
 from tests.builders import a_begun_record, an_entry
+from tests.kube_fixtures import cluster_api, emulated_api
 from tests.operations.house import InMemoryLedger
 
 
-def on_disk(folder: Path) -> Ledger:
-    return SqliteLedger(folder / "ledger.db", "production", EnvironmentLock(folder / "lock"))
+@contextmanager
+def on_disk(folder: Path) -> Iterator[Ledger]:
+    yield SqliteLedger(folder / "ledger.db", "production", EnvironmentLock(folder / "lock"))
 
 
-def in_memory(_folder: Path) -> Ledger:
-    return InMemoryLedger()
+@contextmanager
+def in_memory(_folder: Path) -> Iterator[Ledger]:
+    yield InMemoryLedger()
 
 
-@pytest.fixture(params=[on_disk, in_memory])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
-    make: Callable[[Path], Ledger] = request.param
-    return make(tmp_path)
+@contextmanager
+def on_emulator(_folder: Path) -> Iterator[Ledger]:
+    with emulated_api() as api:
+        yield KubeLedger(api, "production")
+
+
+@contextmanager
+def on_cluster(_folder: Path) -> Iterator[Ledger]:
+    with cluster_api() as api:
+        yield KubeLedger(api, "production")
+
+
+@pytest.fixture(params=[on_disk, in_memory, on_emulator, pytest.param(on_cluster, marks=pytest.mark.cluster)])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    opened: Callable[[Path], AbstractContextManager[Ledger]] = request.param
+    with opened(tmp_path) as ledger:
+        yield ledger
 
 
 def test_an_environment_never_written_to_reads_as_revision_0(ledger: Ledger) -> None:
