@@ -1,4 +1,4 @@
-"""Bring a release live: idle colour, smoke tests, traffic in steps under the judge's eyes, bake, finalize."""
+"""Bring a release live: migrate, idle colour, smoke tests, approval, traffic in watched steps, bake, finalize."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from switchover.config import FILE_NAME
 from switchover.decide.deployment import Action, DeployPlan
 from switchover.model import HistoryEntry
 from switchover.operations.deployment import AS_CONFIGURED
-from tasks.finalize import bake, commit_rollout, finalize
+from tasks.approval import ask, await_answer
+from tasks.check import back_up_live, check_target
+from tasks.finalize import bake, commit_rollout, finalize, tag_deployment
+from tasks.migrate import migrate
 from tasks.place import Place
 from tasks.prepare import begin_rollout, claim_environment, plan_deployment
 from tasks.report import show_outcome, show_plan
@@ -53,14 +56,19 @@ def deploy(
     place = Place(config, environment)
     plan = plan_deployment(place, service, version, strategy)
     show_plan(plan)
+    check_target(place, plan)
     if dry_run or plan.action is Action.NOTHING:
         return plan
 
     claim = claim_environment(place, plan, holder=f"deploy of {service} {version}")
     rollout = begin_rollout(place, claim, plan, str(flow_run.id), flow_run.run_count)
+    back_up_live(place, claim, rollout)
+    rollout = migrate(place, claim, rollout)
     rollout = start_colour(place, claim, rollout)
     rollout = await_colour(place, claim, rollout)
     smoke(place, claim, rollout, plan.smoke_tests)
+    if plan.approval_seconds is not None:
+        rollout = await_answer(place, claim, ask(place, claim, rollout), plan.approval_seconds)
 
     watching = open_eyes(place, rollout)
     for step in plan.steps:
@@ -71,5 +79,6 @@ def deploy(
     watch_traffic(place, claim, rollout, watching, plan.bake_seconds, plan.judge, plan.smoke_tests)
     rollout = commit_rollout(place, claim, rollout)
     entry = finalize(place, claim, rollout)
+    tag_deployment(place, entry)
     show_outcome(environment, entry)
     return entry

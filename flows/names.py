@@ -23,6 +23,12 @@ def name_deploy() -> str:
     return f"deploy {given['service']} {given['version']} → {given['environment']} ({strategy})"
 
 
+def name_waves() -> str:
+    """For example `deploy shop 1.2.0 → world`."""
+    given = flow_run.parameters
+    return f"deploy {given['service']} {given['version']} → {given['waves']}"
+
+
 def name_rollback() -> str:
     """For example `rollback shop → 1.1.0 in production`."""
     given = flow_run.parameters

@@ -22,6 +22,7 @@ def rollback(
     version: str | None = None,
     reason: str = "asked for by a person",
     failed_run: str | None = None,
+    accept_irreversible: bool = False,
     config: str = FILE_NAME,
 ) -> HistoryEntry | RollbackPlan:
     """Bring a service back to an earlier version, or end the rollout that a failed run left behind.
@@ -32,6 +33,7 @@ def rollback(
         version: Empty for what was live before.
         reason: Kept in the history.
         failed_run: Only end the rollout that this flow run began; nothing happens when it has none.
+        accept_irreversible: Go back even behind a migration that cannot be taken back.
         config: Path of switchover.toml where the flow runs.
     """
     place = Place(config, environment)
@@ -40,7 +42,10 @@ def rollback(
     if plan.way is Way.NOTHING:
         return plan
     holder = f"rollback of {service} (run {str(flow_run.id)[:8]})"
-    request = RollbackRequest(service, version, holder, reason, rollout_id=str(flow_run.id))
+    run_id = str(flow_run.id)
+    request = RollbackRequest(
+        service, version, holder, reason, rollout_id=run_id, accept_irreversible=accept_irreversible
+    )
     entry = bring_back(place, request, plan, failed_run)
     if entry is None:
         return plan

@@ -20,6 +20,7 @@ from flows.environment_check import check_environment
 from flows.release import release
 from flows.rollback import rollback
 from flows.server import require_server, run_command
+from flows.waves import deploy_waves
 from switchover.cli.options import choose_environment, read_config
 from switchover.config import FILE_NAME
 from tasks.automations import HEARTBEAT_SECONDS, SILENCE_SECONDS, ensure_automations
@@ -28,11 +29,12 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "deploy": deploy,
     "rollback": rollback,
     "release": release,
+    "waves": deploy_waves,
     "check": check_environment,
 }
 POLL_SECONDS = 1.0
 CHECK_SECONDS = 300
-_OF_NO_ENVIRONMENT = frozenset({"release"})
+_OF_NO_ENVIRONMENT = frozenset({"release", "waves"})
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,13 +43,14 @@ _OF_NO_ENVIRONMENT = frozenset({"release"})
 @click.option("--only", multiple=True, type=click.Choice(list(FLOWS)), help="Serve this flow; may be repeated.")
 @click.option("--silence-seconds", default=SILENCE_SECONDS, show_default=True, help="Without heartbeat: crashed.")
 def main(environment: str | None, config_path: Path | None, only: tuple[str, ...], silence_seconds: float) -> None:
-    """Serve deploy, rollback, release and check for one environment until Ctrl-C."""
+    """Serve deploy, rollback, release, waves (where there are any) and check until Ctrl-C."""
     require_server()
     config = read_config(config_path)
     environment = choose_environment(config, environment)
     file = str(config.root / FILE_NAME)
-    deployments = {name: describe_deployment(name, environment, file) for name in FLOWS}
-    served = [deployments[name] for name in only or FLOWS]
+    names = [name for name in FLOWS if name != "waves" or config.waves]
+    deployments = {name: describe_deployment(name, environment, file) for name in names}
+    served = [deployments[name] for name in only or names if name in deployments]
     # All of them are made known before any is served: the automations refer to two, and these may be served
     # from two processes.
     for deployment in deployments.values():

@@ -30,7 +30,7 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
     # except for the file name, which has the same default everywhere.
     given = flow_run.parameters
     place = Place(given.get("config", FILE_NAME), given["environment"])
-    reason = f"the deployment ended as {state.name.lower()}: {_first_line(state.message)}"
+    reason = f"the deployment ended as {state.name.lower()}: {_sum_up(state.message)}"
     event = _EVENTS.get(state.type.value, Event.FAILED)
     log = flow_run_logger(flow_run, flow)
     ports = place.connect_at_once()
@@ -56,6 +56,8 @@ def take_back(flow: Any, flow_run: Any, state: Any) -> None:
         end_run(ports, str(flow_run.id), reason, event)
 
 
-def _first_line(message: str | None) -> str:
-    line = next(iter((message or "").strip().splitlines()), "no message")
-    return _PREFIX.sub("", line)
+def _sum_up(message: str | None) -> str:
+    """The first line, and what was found where the message is that of an error of ours."""
+    lines = (message or "").strip().splitlines() or ["no message"]
+    found = next((line.partition("found:")[2].strip() for line in lines if line.strip().startswith("found:")), "")
+    return _PREFIX.sub("", lines[0]) + (f": {found}" if found else "")

@@ -15,8 +15,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from switchover.config_mistakes import explain, nearest, unknown
 from switchover.config_sections import (
+    ApprovalConfig,
     ContainerConfig,
     EnvironmentConfig,
+    MigrationsConfig,
     Name,
     NotificationsConfig,
     PlacementConfig,
@@ -24,9 +26,10 @@ from switchover.config_sections import (
     ReleaseConfig,
     Section,
     ServiceConfig,
+    WavesConfig,
 )
 from switchover.errors import InputError
-from switchover.model import Container, JudgeSettings, SmokeTest, Step, Workload
+from switchover.model import Container, JudgeSettings, Migrations, SmokeTest, Step, Workload
 
 FILE_NAME = "switchover.toml"
 
@@ -39,6 +42,7 @@ class Config(Section):
     release: ReleaseConfig = Field(default_factory=ReleaseConfig)
     services: dict[Name, ServiceConfig] = Field(min_length=1)
     environments: dict[Name, EnvironmentConfig] = Field(min_length=1)
+    waves: dict[Name, WavesConfig] = Field(default_factory=dict)
     notifications: NotificationsConfig | None = None
 
     @model_validator(mode="after")
@@ -65,6 +69,29 @@ class Config(Section):
                     raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _has_waves_of_environments(self) -> Config:
+        for name, waves in self.waves.items():
+            listed = [environment for wave in waves.environments for environment in wave]
+            for environment in listed:
+                if environment not in self.environments:
+                    near = nearest(environment, self.environments)
+                    msg = f"waves.{name}.environments: no environment {environment!r}{near}"
+                    raise ValueError(msg)
+                if listed.count(environment) > 1:
+                    msg = f"waves.{name}.environments: {environment} is in it twice"
+                    raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_each_target_needs(self) -> Config:
+        for name, environment in self.environments.items():
+            for service, config in self.services.items():
+                if environment.target == "kubernetes" and service in environment.services and config.kubernetes is None:
+                    msg = f"environments.{name}.services.{service}: services.{service} has no section `kubernetes`"
+                    raise ValueError(msg)
+        return self
+
     @property
     def root(self) -> Path:
         """The folder that the paths in the file are relative to."""
@@ -81,6 +108,12 @@ class Config(Section):
         if name not in self.environments:
             raise unknown("environment", name, self.environments)
         return self.environments[name]
+
+    def waves_in_order(self, name: str) -> tuple[str, ...]:
+        """The environments of the waves one after the other; `InputError` naming the waves there are."""
+        if name not in self.waves:
+            raise unknown("waves", name, self.waves)
+        return tuple(environment for wave in self.waves[name].environments for environment in wave)
 
     def placement(self, environment: str, service: str) -> PlacementConfig:
         """The service in that environment, with the defaults where the file says nothing."""
@@ -110,7 +143,19 @@ class Config(Section):
             memory_limit_mb=config.memory_limit_mb,
             log_error_pattern=config.log_error_pattern,
             container=_container(config.container),
+            migrations=_migrations(config.migrations),
         )
+
+    def approval_seconds(self, environment: str) -> float | None:
+        """How long a person has to approve there; None: nobody is asked.
+
+        Where the file says nothing a person is asked in `production` on Kubernetes only.
+        """
+        settings = self.environment(environment)
+        asked = settings.approval
+        if asked is None:
+            asked = ApprovalConfig(required=settings.target == "kubernetes" and environment == "production")
+        return asked.timeout_seconds if asked.required else None
 
     def smoke_tests(self, service: str) -> tuple[SmokeTest, ...]:
         """The checks of an idle colour."""
@@ -118,7 +163,9 @@ class Config(Section):
 
     def judge_settings(self, environment: str) -> JudgeSettings:
         """What the judge guards there."""
-        return JudgeSettings(**self.environment(environment).judge.model_dump())
+        settings = self.environment(environment)
+        counted = settings.kubernetes is None or settings.kubernetes.prometheus is not None
+        return JudgeSettings(**settings.judge.model_dump(), counts_traffic=counted)
 
     def own_steps(self, environment: str) -> tuple[Step, ...] | None:
         """The environment's own steps, None where it uses a named strategy."""
@@ -130,6 +177,18 @@ def _container(config: ContainerConfig | None) -> Container | None:
     if config is None:
         return None
     return Container(config.port, config.cpus, config.read_only, tuple(config.capabilities))
+
+
+def _migrations(config: MigrationsConfig | None) -> Migrations:
+    if config is None:
+        return Migrations()
+    return Migrations(
+        expand=tuple(config.expand or ()),
+        contract=tuple(config.contract or ()),
+        down=tuple(config.down or ()),
+        irreversible=config.irreversible,
+        timeout_seconds=config.timeout_seconds,
+    )
 
 
 def load_config(path: Path) -> Config:

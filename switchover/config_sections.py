@@ -76,8 +76,40 @@ class ContainerConfig(Section):
     )
 
 
+class KubernetesServiceConfig(Section):
+    """A service on Kubernetes: your own manifests, of which the second colour is derived; see docs/kubernetes.md."""
+
+    manifests: str = Field(
+        description="A YAML file, a folder of them, or a folder with a kustomization, relative to this file."
+    )
+    workload: str | None = Field(None, description="The Deployment in it that has two colours; the service's name.")
+    container: str | None = Field(None, description="The container whose image is the release; the only one if absent.")
+    image: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")] = Field(
+        description="The repository of its images; a version is a tag in it, and is run by digest."
+    )
+    port: str = Field("http", description="The name or the number of the container's port that gets the traffic.")
+
+
+class MigrationsConfig(Section):
+    """Commands that change what releases share, a database above all; see docs/kubernetes.md."""
+
+    expand: list[str] | None = Field(
+        None, min_length=1, description="Before the release starts; must suit the release that is live."
+    )
+    contract: list[str] | None = Field(
+        None, min_length=1, description="After the colour before was stopped; removes what only that one needed."
+    )
+    down: list[str] | None = Field(
+        None, min_length=1, description="Before an older release is brought back; takes `contract` and `expand` back."
+    )
+    irreversible: bool = Field(
+        default=False, description="What it does cannot be taken back: going back takes an explicit word."
+    )
+    timeout_seconds: Seconds = Field(600.0, description="A migration that takes longer has failed.")
+
+
 class ServiceConfig(Section):
-    """A deployed service: processes that `command` starts, or containers."""
+    """A deployed service: processes that `command` starts, containers, or a workload on Kubernetes."""
 
     path: str = Field(description="Folder of the service, relative to this file.")
     package: str | None = Field(None, description="Its name in the workspace; the service's own name if absent.")
@@ -91,6 +123,8 @@ class ServiceConfig(Section):
         None, min_length=1, description="Started once per replica with PORT set; {python} is allowed."
     )
     container: ContainerConfig | None = None
+    kubernetes: KubernetesServiceConfig | None = None
+    migrations: MigrationsConfig | None = None
     replicas: int = Field(2, ge=1, le=64, description="How many copies of a colour run.")
     health_path: HttpPath = Field("/healthz", description="A replica is ready while this answers 200.")
     ready_seconds: Seconds = Field(30.0, description="How long a replica may take until its health path answers 200.")
@@ -116,9 +150,11 @@ class ServiceConfig(Section):
 
     @model_validator(mode="after")
     def _runs_in_one_way(self) -> ServiceConfig:
-        if (self.command is None) == (self.container is None):
-            given = "neither" if self.command is None else "both"
-            msg = f"a service needs either `command` (processes) or a section `container` (containers), got {given}"
+        if self.command is not None and self.container is not None:
+            msg = "on this machine a service is either a `command` (processes) or a section `container`, got both"
+            raise ValueError(msg)
+        if self.command is None and self.container is None and self.kubernetes is None:
+            msg = "a service needs a `command` (processes), or a section `container` or `kubernetes`, got none of them"
             raise ValueError(msg)
         if self.container is not None and self.build is not None:
             msg = "`build` makes the files of a process; what goes into an image is said by its dockerfile"
@@ -190,6 +226,67 @@ class GatesConfig(Section):
     )
 
 
+class PrometheusConfig(Section):
+    """Where requests are counted, series by series.
+
+    In a query {namespace}, {workload} (the colour's Service and Deployment), {route} and {budget} (the latency
+    budget, in the preset's unit) are filled in.
+    """
+
+    url: str = Field(pattern=r"^https?://\S+$", description="The address of Prometheus or of what speaks its API.")
+    preset: Literal["envoy", "ingress-nginx", "istio"] | None = Field(
+        None, description="Queries that are known to fit; `envoy` is for gateways that are made of it."
+    )
+    requests: str | None = Field(None, description="A counter of all requests to a colour, instead of the preset's.")
+    errors: str | None = Field(None, description="A counter of those that failed.")
+    slow: str | None = Field(None, description="A counter of those that took longer than the latency budget.")
+    throttled: str | None = Field(None, description="A gauge: more than 0 is a colour that wants more CPU than it may.")
+    token_variable: VariableName | None = Field(
+        None, description="The variable with a bearer token for it; it is a secret and stands in no file."
+    )
+
+    @model_validator(mode="after")
+    def _counts_all(self) -> PrometheusConfig:
+        missing = [name for name in ("requests", "errors", "slow") if getattr(self, name) is None]
+        if self.preset is None and missing:
+            msg = f"give a `preset`, or the queries `requests`, `errors` and `slow`; missing: {', '.join(missing)}"
+            raise ValueError(msg)
+        return self
+
+
+class KubernetesConfig(Section):
+    """The cluster of an environment, and how its traffic is moved and counted."""
+
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = Field(
+        description="Everything of this environment is in it, the ledger too."
+    )
+    kubeconfig: str | None = Field(
+        None, description="Relative to this file; absent: as kubectl finds it, or in-cluster."
+    )
+    context: str | None = Field(None, description="A context of the kubeconfig; its current one if absent.")
+    route: Literal["gateway", "ingress-nginx", "service"] = Field(
+        "gateway",
+        description="What moves the traffic: a Gateway API HTTPRoute, a canary Ingress, a Service's selector.",
+    )
+    data_plane: str | None = Field(
+        None,
+        description="host:port through which tagged probes see the split; absent: the address of the Gateway.",
+    )
+    confirm: Literal["probes", "control plane"] = Field(
+        "probes", description="What a shift must be seen by; `control plane` where no probe can reach the gateway."
+    )
+    prometheus: PrometheusConfig | None = Field(
+        None, description="What counts requests; without it only `instant` can be used, and only fixed rules judge."
+    )
+
+
+class ApprovalConfig(Section):
+    """A person's word between the smoke tests and the first user."""
+
+    required: bool = Field(default=True, description="Whether somebody must approve.")
+    timeout_seconds: Seconds = Field(3600.0, description="Without an answer until then the release is taken back.")
+
+
 class PlacementConfig(Section):
     """One service in one environment."""
 
@@ -197,6 +294,12 @@ class PlacementConfig(Section):
     replicas: int | None = Field(None, ge=1, le=64, description="Instead of the service's own number.")
     environment: dict[VariableName, str] = Field(
         default_factory=dict, description="Variables here, beside and above the service's own."
+    )
+    manifests: str | None = Field(None, description="On Kubernetes: instead of the service's own, an overlay say.")
+    route: str | None = Field(None, description="On Kubernetes: the name of its route object; the service's name.")
+    host: str | None = Field(None, description="On Kubernetes: the host that probes ask for; the route's first one.")
+    sticky: bool = Field(
+        default=False, description="On Kubernetes: a user who was on the new colour stays there, by a cookie."
     )
 
     @field_validator("listen")
@@ -212,7 +315,11 @@ class PlacementConfig(Section):
 class EnvironmentConfig(Section):
     """Where releases come live."""
 
-    target: Literal["local"] = Field("local", description="Where colours live: this machine.")
+    target: Literal["local", "kubernetes"] = Field("local", description="Where colours live.")
+    kubernetes: KubernetesConfig | None = None
+    approval: ApprovalConfig | None = Field(
+        None, description="Absent: required on Kubernetes where the environment is called `production`."
+    )
     state: str | None = Field(
         None, description="Folder of ledger, logs and slots; .switchover/<environment> if absent."
     )
@@ -228,6 +335,13 @@ class EnvironmentConfig(Section):
     services: dict[Name, PlacementConfig] = Field(default_factory=dict)
 
     @model_validator(mode="after")
+    def _says_where_its_cluster_is(self) -> EnvironmentConfig:
+        if (self.target == "kubernetes") != (self.kubernetes is not None):
+            msg = 'a section `kubernetes` and `target = "kubernetes"` go together'
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _has_one_strategy(self) -> EnvironmentConfig:
         if self.steps is not None and self.strategy is not None:
             msg = "give either `strategy` or `steps`, not both"
@@ -238,6 +352,14 @@ class EnvironmentConfig(Section):
                 msg = f"steps must rise and end at 100, got {shares}"
                 raise ValueError(msg)
         return self
+
+
+class WavesConfig(Section):
+    """Several environments that one deployment walks through; it stops at the first bad one."""
+
+    environments: list[Annotated[list[Name], Field(min_length=1)]] = Field(
+        min_length=1, description="One list per wave, a first small one before the others."
+    )
 
 
 class NotificationsConfig(Section):

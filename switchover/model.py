@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -90,6 +91,47 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigCopy:
+    """A ConfigMap or Secret as one release saw it: `name` is an immutable copy of `source`, made once."""
+
+    kind: str
+    source: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a colour of a service is on Kubernetes, without the colour.
+
+    `objects` is canonical JSON: a list of one Deployment and, where the user has them, a HorizontalPodAutoscaler and
+    a PodDisruptionBudget. The pods refer to the names of `copies`. `container` is the one whose image is the
+    release, `<repository>@<digest>`; `port` is the name or the number of its port that traffic goes to.
+    """
+
+    objects: str
+    container: str
+    repository: str
+    port: str
+    copies: tuple[ConfigCopy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """Commands that change what releases share, a database above all; an empty one is not there.
+
+    Each runs in the release's own image or folder and may be repeated. `expand` runs before the release starts
+    and suits the release that is live; `contract` runs after the colour before was stopped; `down` takes both back.
+    `irreversible`: what `contract` does cannot be taken back.
+    """
+
+    expand: tuple[str, ...] = ()
+    contract: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    irreversible: bool = False
+    timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """How one colour of a service runs. Kept in the ledger, so that a rollback needs nothing else.
 
@@ -97,7 +139,8 @@ class Workload:
     `environment`) set; with a `container` the artifact is an image, which says itself what to start.
     `secret_variables` names variables that are handed through from the operator's own environment and never
     written down. `log_error_pattern` is a regular expression; a log line that it matches counts as an error.
-    `memory_limit_mb` None: not limited.
+    `memory_limit_mb` None: not limited. `max_replicas` is the upper bound of an autoscaler, None: there is none.
+    With a `manifest` it runs on Kubernetes, and what that says is not said here again.
     """
 
     command: tuple[str, ...]
@@ -111,6 +154,36 @@ class Workload:
     memory_limit_mb: int | None = None
     log_error_pattern: str = r"\b(ERROR|CRITICAL|FATAL)\b"
     container: Container | None = None
+    manifest: Manifest | None = None
+    max_replicas: int | None = None
+    migrations: Migrations = field(default_factory=Migrations)
+
+
+class MigrationStep(StrEnum):
+    """The three commands of `Migrations`."""
+
+    EXPAND = "expand"
+    CONTRACT = "contract"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One command to run: a step of what this release declares, with the release's own image or folder."""
+
+    step: MigrationStep
+    release: Release
+    workload: Workload
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What is run."""
+        declared = self.workload.migrations
+        return {
+            MigrationStep.EXPAND: declared.expand,
+            MigrationStep.CONTRACT: declared.contract,
+            MigrationStep.DOWN: declared.down,
+        }[self.step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +207,7 @@ class JudgeSettings:
     the metrics. `margin` is how much worse than live the canary may be, relatively. `max_error_rate` and
     `max_slow_rate` are absolute objectives. `pass_error_rate` and `pass_slow_rate` are what the canary must
     provably stay under to be called healthy. `no_data_seconds` is how long no data is held before it fails.
+    `counts_traffic` False: nobody counts requests, and only the fixed rules can speak.
     """
 
     alpha: float = 0.01
@@ -149,6 +223,7 @@ class JudgeSettings:
     log_errors_per_100_lines: float = 10.0
     restarts: int = 3
     restart_window_seconds: float = 300.0
+    counts_traffic: bool = True
 
 
 # --- what was observed -------------------------------------------------------------------------------
@@ -177,6 +252,15 @@ class Tally:
         )
 
 
+Tallies = Mapping[str, Tally]
+"""Cumulative counts of one colour by counting source."""
+
+
+def count_since(now: Tallies, earlier: Tallies) -> Tally:
+    """What all sources counted since `earlier`; a source that is new counts from zero, one that is gone not at all."""
+    return sum((tally.since(earlier.get(source, Tally())) for source, tally in now.items()), Tally())
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """One HTTP probe. `status` is None when no answer came, `detail` then says why."""
@@ -190,7 +274,11 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class SlotStatus:
-    """What the target says of one colour. Times are seconds of the epoch; `throttled` None: not observable."""
+    """What the target says of one colour. Times are seconds of the epoch; `throttled` None: not observable.
+
+    `blocked` says why it cannot become ready without a change (an image that does not exist, no room), empty: it
+    still may. `version` is what runs there by the target's own word, empty: it does not say.
+    """
 
     wanted_replicas: int
     ready_replicas: int
@@ -200,6 +288,8 @@ class SlotStatus:
     throttled: bool | None = None
     addresses: tuple[str, ...] = ()
     detail: str = ""
+    blocked: str = ""
+    version: str = ""
 
     @property
     def ready(self) -> bool:
@@ -261,12 +351,38 @@ class Verdict:
 # --- what was planned and recorded -------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a deployment must not begin: the object and the field, what is there, and what to change."""
+
+    place: str
+    expected: str
+    found: str
+    fix: str
+
+    def __str__(self) -> str:
+        """All of it in one line."""
+        return f"{self.place}: expected {self.expected}, found {self.found}; {self.fix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person answered to the question whether a tested release may have users."""
+
+    approved: bool
+    by: str
+    comment: str
+    at: float
+
+
 class Phase(StrEnum):
     """Where a rollout is. The table of transitions is `decide.rollout.TRANSITIONS`."""
 
     PREPARING = "preparing"
+    MIGRATING = "migrating"
     STARTING = "starting"
     TESTING = "testing"
+    APPROVING = "approving"
     SHIFTING = "shifting"
     BAKING = "baking"
     FINALIZING = "finalizing"
@@ -281,6 +397,7 @@ class Rollout:
 
     `old_colour` is None when the service has nothing live yet. `canary_percent` is the share of the new
     colour that was *intended* last; it is written before the route changes. `verdict` is the judge's last word.
+    `migrations` run before anything is started. `approval` is None as long as nobody was asked or has answered.
     """
 
     id: str
@@ -300,6 +417,8 @@ class Rollout:
     reasons: tuple[Reason, ...] = ()
     flow_run_id: str | None = None
     verdict: Verdict | None = None
+    migrations: tuple[Migration, ...] = ()
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,15 @@ from switchover.model import (
     Colour,
     EnvironmentRecord,
     HistoryEntry,
+    Migration,
+    Obstacle,
     ProbeResult,
     Release,
     Route,
     SlotStatus,
     SmokeTest,
-    Tally,
+    Step,
+    Tallies,
     Workload,
 )
 
@@ -77,6 +80,12 @@ class Slots(Protocol):
     def stop(self, service: str, colour: Colour, *, epoch: int) -> None:
         """Let nothing run in `colour`: each replica gets SIGTERM and time to finish, then SIGKILL."""
 
+    def hold_size(self, service: str, colour: Colour, *, epoch: int) -> None:
+        """Keep an autoscaler from making `colour` smaller than it is now: it may have to take all traffic at once."""
+
+    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
+        """Let the autoscaler of `colour` choose again, within the bounds of its workload."""
+
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
         """What runs there now; an empty slot has zero wanted replicas."""
 
@@ -109,8 +118,40 @@ class Router(Protocol):
 class Signals(Protocol):
     """Counts of real requests."""
 
-    def read_tallies(self, service: str) -> dict[Colour, Tally]:
-        """Cumulative counts per colour, without the project's own probes. Slow: over the latency budget."""
+    def read_tallies(self, service: str) -> dict[Colour, Tallies]:
+        """Cumulative counts per colour and counting source, without the project's own probes.
+
+        Slow: over the latency budget. A source is one process that counts (a router's replica, say): each may start
+        again from zero, come and go.
+        """
+
+
+class Preflight(Protocol):
+    """What is looked up, checked and kept before anything changes."""
+
+    def complete(self, service: str, workload: Workload) -> Workload:
+        """The workload with what only the target and the files of the project know: manifests, copies, bounds.
+
+        Raises `InputError` for what is wrong with them.
+        """
+
+    def find_obstacles(
+        self, release: Release, workload: Workload, colour: Colour, steps: tuple[Step, ...]
+    ) -> tuple[Obstacle, ...]:
+        """Everything that would keep this release from coming live in `colour`. Changes nothing."""
+
+    def back_up(self, service: str, rollout_id: str, *, epoch: int) -> None:
+        """Keep what is live as it is now, for people. Repeating it for the same rollout is a no-op."""
+
+
+class Migrator(Protocol):
+    """Runs one migration to its end."""
+
+    def migrate(self, migration: Migration, attempt: str, *, epoch: int) -> None:
+        """Run it once for this `attempt` (a rollout's id); one that has succeeded is not run again.
+
+        Raises `UnhealthyError` with the end of its log when it fails or takes too long.
+        """
 
 
 class Prober(Protocol):
@@ -120,7 +161,20 @@ class Prober(Protocol):
         """Run one check against `host:port`. Never raises for what the service does wrong."""
 
 
-class ArtifactStore(Protocol):
+class Releases(Protocol):
+    """What was released."""
+
+    def find(self, service: str, version: str) -> Release | None:
+        """The published release, or None."""
+
+    def list_releases(self, service: str) -> tuple[Release, ...]:
+        """All published releases of a service, newest version first."""
+
+    def check(self, release: Release) -> None:
+        """Raise `TargetError` unless what the release is made of is there, with its digest."""
+
+
+class ArtifactStore(Releases, Protocol):
     """Released bytes, by digest, and the index of releases."""
 
     def put(self, name: str, version: str, kind: str, source: Path) -> Artifact:
@@ -134,12 +188,6 @@ class ArtifactStore(Protocol):
 
     def publish(self, release: Release) -> None:
         """Enter a release into the index, last of all. Repeating is a no-op; a change is refused."""
-
-    def find(self, service: str, version: str) -> Release | None:
-        """The published release, or None."""
-
-    def list_releases(self, service: str) -> tuple[Release, ...]:
-        """All published releases of a service, newest version first."""
 
 
 class Notifier(Protocol):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from switchover.adapters.deployment_tag import tag_deployed
+from switchover.decide.outcome import Failed, Outcome
+from switchover.errors import SwitchoverError
 from switchover.model import HistoryEntry, Rollout
 from switchover.operations.lease import Claim
 from switchover.operations.rollout import begin_bake, commit
@@ -53,3 +56,26 @@ def commit_rollout(place: Place, claim: Claim, rollout: Rollout) -> Rollout:
 def finalize(place: Place, claim: Claim, rollout: Rollout) -> HistoryEntry:
     """Drain and stop the old colour, close the rollout, tell people."""
     return finalize_rollout(place.connect(), claim, rollout)
+
+
+@task(
+    name="tag-deployment",
+    retries=1,
+    retry_delay_seconds=1,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
+def tag_deployment(place: Place, entry: HistoryEntry) -> Outcome:
+    """Tag the deployed commit `deployed/<environment>/<service>/<version>`, where the flow runs in its checkout.
+
+    The release is live whatever becomes of the tag: what keeps it from being put is logged.
+    """
+    log = get_run_logger()
+    try:
+        outcome = tag_deployed(place.load().root, place.environment, entry)
+    except SwitchoverError as error:
+        outcome = Failed("tag-deployment", error.problem.found)
+    log.info("deployment tag: %s", outcome)
+    return outcome

@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blocks.container_host import open_container_host
 from blocks.environment_secrets import name_block, read_environ
 from switchover.adapters.connect import connect, connect_for_rollback
-from switchover.adapters.environment_facts import find_facts
+from switchover.adapters.environment_facts import EnvironmentFacts, find_facts
 from switchover.config import Config, load_config
 from switchover.config_sections import NotificationsConfig
 from switchover.operations.environment import EnvironmentPorts
+
+if TYPE_CHECKING:
+    from switchover.adapters.kube_credentials import Credentials
 
 _log = logging.getLogger("prefect.flow_runs.switchover")
 # A hook runs outside of its flow run, where the logger above has nowhere to send to.
@@ -43,17 +47,35 @@ class Place:
             start=True,
             environ=_read_secrets(self.environment, variable),
             open_client=partial(open_container_host, name_block(self.environment)),
+            credentials=_access(EnvironmentFacts.of(config, self.environment)),
         )
 
     def connect_at_once(self) -> EnvironmentPorts:
         """What takes traffic back, with this process's own variables only: no call to Prefect stands in front.
 
+        The one exception is a cluster whose credentials are in a block and were not read in this process yet.
         Neither does a configuration that was broken since the deployment, or a listener that cannot be placed.
         """
         found = find_facts(Path(self.config), self.environment, lambda _: self.environment)
         if found.warning:
             _hook_log.warning(found.warning)
-        return connect_for_rollback(found.facts, start=True)
+        return connect_for_rollback(found.facts, start=True, credentials=_access(found.facts))
+
+
+def _access(facts: EnvironmentFacts) -> Credentials | None:
+    if facts.cluster is None:
+        return None
+    return _open_access(facts.environment, facts.cluster.kubeconfig, facts.cluster.settings.context)
+
+
+@cache
+def _open_access(environment: str, kubeconfig: Path | None, context: str | None) -> Credentials:
+    """Kept in the process: what a block said once is known when the server is gone."""
+    # A second of imports that a deployment on this machine does not need.
+    from blocks.cluster_access import open_cluster_access  # noqa: PLC0415
+    from switchover.adapters.kube_credentials import choose_credentials  # noqa: PLC0415
+
+    return open_cluster_access(name_block(environment), choose_credentials(kubeconfig, context, os.environ))
 
 
 @cache

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from switchover.adapters.connect import read_histories
+from switchover.config import load_config
 from switchover.decide.deployment import DeployPlan
 from switchover.model import Rollout
 from switchover.operations.deployment import plan_deploy
@@ -60,3 +63,14 @@ def begin_rollout(place: Place, claim: Claim, plan: DeployPlan, flow_run_id: str
     """
     rollout_id = flow_run_id if attempt <= 1 else f"{flow_run_id}.{attempt}"
     return begin(place.connect(), claim, plan, rollout_id=rollout_id, flow_run_id=flow_run_id)
+
+
+@task(
+    name="choose-environments",
+    retries=0,
+    timeout_seconds=30,
+    cache_policy=NO_CACHE,
+)
+def choose_environments(config: str, waves: str) -> tuple[str, ...]:
+    """The environments of the waves, in their order."""
+    return load_config(Path(config)).waves_in_order(waves)

@@ -18,7 +18,22 @@ from pathlib import Path
 from semver import Version
 
 from switchover.errors import FencedError, InputError, TargetError
-from switchover.model import Artifact, Colour, ProbeResult, Release, Route, SlotStatus, SmokeTest, Tally, Workload
+from switchover.model import (
+    Artifact,
+    Colour,
+    Manifest,
+    Migration,
+    Obstacle,
+    ProbeResult,
+    Release,
+    Route,
+    SlotStatus,
+    SmokeTest,
+    Step,
+    Tallies,
+    Tally,
+    Workload,
+)
 
 Place = tuple[str, Colour]
 
@@ -85,6 +100,7 @@ class FakeSlots:
         self.failures = Failures()
         self.running: dict[Place, tuple[Release, Workload]] = {}
         self.log: dict[Place, list[str]] = defaultdict(list)
+        self.held: set[Place] = set()
         self._services = services
         self._fence = fence
         self._effects = effects
@@ -107,9 +123,24 @@ class FakeSlots:
         self._require(service)
         with self._fence.holding(epoch):
             self.failures.raise_next("stop")
+            self.held.discard((service, colour))
             if self.running.pop((service, colour), None):
                 self._scripts.pop((service, colour), None)
                 self._effects.append(f"stop {colour}")
+
+    def hold_size(self, service: str, colour: Colour, *, epoch: int) -> None:
+        self._require(service)
+        with self._fence.holding(epoch):
+            self.failures.raise_next("hold_size")
+            if (service, colour) in self.running:
+                self.held.add((service, colour))
+
+    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
+        self._require(service)
+        with self._fence.holding(epoch):
+            self.failures.raise_next("free_size")
+            assert workload.replicas > 0
+            self.held.discard((service, colour))
 
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
         self._require(service)
@@ -180,31 +211,44 @@ class FakeRouter:
 
 
 class FakeSignals:
-    """Counts that a test adds to, or scripts: every read takes the next increment of each colour."""
+    """Counts that a test adds to, or scripts: every read takes the next increment of each colour.
+
+    One source counts, `router`; a test may add another one, restart it (`forget`) or let it go (`lose`).
+    """
 
     def __init__(self) -> None:
         self.failures = Failures()
-        self._totals: dict[Place, Tally] = defaultdict(Tally)
+        self._totals: dict[Place, dict[str, Tally]] = defaultdict(dict)
+        self._sources = {"router"}
         self._scripts: dict[Place, deque[Tally]] = defaultdict(deque)
 
-    def add(self, service: str, colour: Colour, increment: Tally) -> None:
-        self._totals[service, colour] += increment
+    def add(self, service: str, colour: Colour, increment: Tally, source: str = "router") -> None:
+        self._sources.add(source)
+        totals = self._totals[service, colour]
+        totals[source] = totals.get(source, Tally()) + increment
 
     def script(self, service: str, colour: Colour, *increments: Tally) -> None:
         self._scripts[service, colour].extend(increments)
 
-    def forget(self, service: str) -> None:
+    def forget(self, service: str, source: str = "router") -> None:
         """Begin at zero again, as a router does that was restarted."""
         for colour in Colour:
-            self._totals[service, colour] = Tally()
+            self._totals[service, colour].pop(source, None)
 
-    def read_tallies(self, service: str) -> dict[Colour, Tally]:
+    def lose(self, source: str) -> None:
+        """Say nothing of what this source has counted until it counts again: nobody hears of it."""
+        self._sources.discard(source)
+
+    def read_tallies(self, service: str) -> dict[Colour, Tallies]:
         self.failures.raise_next("read_tallies")
         for colour in Colour:
             script = self._scripts[service, colour]
             if script:
-                self._totals[service, colour] += script.popleft()
-        return {colour: self._totals[service, colour] for colour in Colour}
+                self.add(service, colour, script.popleft())
+        return {
+            colour: {source: self._totals[service, colour].get(source, Tally()) for source in self._sources}
+            for colour in Colour
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +286,52 @@ class FakeProber:
         elif answer.seconds * 1000 > test.within_ms:
             return ProbeResult(test.name, passed=False, status=None, seconds=answer.seconds, detail="too late")
         return ProbeResult(test.name, not trouble, answer.status, answer.seconds, trouble or "as expected")
+
+
+class FakePreflight:
+    """Completes with `manifest`, finds the `obstacles` that a test puts in its way, and remembers what it backed up."""
+
+    def __init__(self) -> None:
+        self.obstacles: tuple[Obstacle, ...] = ()
+        self.manifest: Manifest | None = None
+        self.backed_up: list[tuple[str, str]] = []
+
+    def complete(self, service: str, workload: Workload) -> Workload:
+        assert service
+        return replace(workload, manifest=self.manifest)
+
+    def find_obstacles(
+        self, release: Release, workload: Workload, colour: Colour, steps: tuple[Step, ...]
+    ) -> tuple[Obstacle, ...]:
+        assert release.service
+        assert workload.replicas
+        assert colour in Colour
+        assert steps
+        return self.obstacles
+
+    def back_up(self, service: str, rollout_id: str, *, epoch: int) -> None:
+        assert epoch > 0
+        if (service, rollout_id) not in self.backed_up:
+            self.backed_up.append((service, rollout_id))
+
+
+class FakeMigrator:
+    """Every migration succeeds, unless a failure waits. Effects: `"expand 1.1.0"`."""
+
+    def __init__(self, fence: FakeFence, effects: list[str]) -> None:
+        self.failures = Failures()
+        self._fence = fence
+        self._effects = effects
+        self._done: set[tuple[str, str, str]] = set()
+
+    def migrate(self, migration: Migration, attempt: str, *, epoch: int) -> None:
+        assert migration.command, "an empty migration is not there"
+        with self._fence.holding(epoch):
+            self.failures.raise_next(str(migration.step))
+            key = (attempt, str(migration.step), migration.release.version)
+            if key not in self._done:
+                self._done.add(key)
+                self._effects.append(f"{migration.step} {migration.release.version}")
 
 
 class InMemoryArtifactStore:
@@ -285,6 +375,9 @@ class InMemoryArtifactStore:
             failed = f"{release.service} {release.version} is already released"
             raise InputError(failed, expected=str(present), found=str(release), next_step="choose another version")
 
+    def check(self, release: Release) -> None:
+        self.fetch(release.artifact.digest)
+
     def find(self, service: str, version: str) -> Release | None:
         return self._releases.get((service, version))
 
@@ -307,7 +400,10 @@ class FakeTarget:
     router: FakeRouter = field(init=False)
     signals: FakeSignals = field(default_factory=FakeSignals)
     prober: FakeProber = field(default_factory=lambda: FakeProber(Answer()))
+    preflight: FakePreflight = field(default_factory=FakePreflight)
+    migrator: FakeMigrator = field(init=False)
 
     def __post_init__(self) -> None:
         self.slots = FakeSlots(self.services, self.fence, self.effects)
         self.router = FakeRouter(self.services, self.fence, self.effects)
+        self.migrator = FakeMigrator(self.fence, self.effects)

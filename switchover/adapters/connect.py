@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from switchover.adapters.container_engine import OpenClient
@@ -15,15 +16,19 @@ from switchover.adapters.environment_facts import EnvironmentFacts
 from switchover.adapters.file_fence import EnvironmentLock, FileFence
 from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.adapters.local_target import LocalTarget, PublicListener
+from switchover.adapters.private_files import ensure_private_folder
 from switchover.adapters.slot_file import find_wanted
 from switchover.adapters.sqlite_ledger import SqliteLedger
 from switchover.adapters.system_clock import SystemClock
 from switchover.adapters.webhook_notifier import SilentNotifier, WebhookNotifier
 from switchover.config import Config
-from switchover.errors import InputError
+from switchover.errors import InputError, TargetError
 from switchover.model import HistoryEntry
 from switchover.operations.environment import EnvironmentPorts
 from switchover.ports import Notifier
+
+if TYPE_CHECKING:
+    from switchover.adapters.kube_credentials import Credentials
 
 LEDGER_FILE = "ledger.db"
 _log = logging.getLogger(__name__)
@@ -53,8 +58,17 @@ def connect(
     start: bool,
     environ: Mapping[str, str] = os.environ,
     open_client: OpenClient | None = None,
+    credentials: Credentials | None = None,
 ) -> EnvironmentPorts:
-    """The ports of an environment. With `start` its router and supervisor are up when this returns."""
+    """The ports of an environment. With `start` what switchover itself runs there is up when this returns.
+
+    `credentials`: those for a cluster, None for what the configuration and the surroundings of the process say.
+    """
+    if config.environment(environment).kubernetes is not None:
+        facts = EnvironmentFacts.of(config, environment)
+        if start:
+            _keep(facts)
+        return _open_cluster(facts, environ, _choose_notifier(facts, environ), credentials)
     local = open_local(config, environment, environ, open_client)
     if start:
         local.ensure_running()
@@ -62,7 +76,11 @@ def connect(
 
 
 def connect_for_rollback(
-    facts: EnvironmentFacts, *, start: bool, environ: Mapping[str, str] = os.environ
+    facts: EnvironmentFacts,
+    *,
+    start: bool,
+    environ: Mapping[str, str] = os.environ,
+    credentials: Credentials | None = None,
 ) -> EnvironmentPorts:
     """The ports of an environment whose traffic must go back. With `start` its router answers when this returns.
 
@@ -74,6 +92,8 @@ def connect_for_rollback(
     except InputError as error:
         _log.warning("nobody is notified: %s", error.problem.failed)
         notifier = SilentNotifier()
+    if facts.cluster is not None:
+        return _open_cluster(facts, environ, notifier, credentials)
     ports, target = _open(facts, environ, None, notifier)
     if start:
         target.ensure_routing()
@@ -83,10 +103,38 @@ def connect_for_rollback(
 def open_local(
     config: Config, environment: str, environ: Mapping[str, str] = os.environ, open_client: OpenClient | None = None
 ) -> LocalEnvironment:
-    """Build everything and start nothing. `open_client`: the container engine, None for that of `DOCKER_HOST`."""
+    """Build everything and start nothing. `open_client`: the container engine, None for that of `DOCKER_HOST`.
+
+    Raises `InputError` for an environment on Kubernetes, of which this machine runs nothing.
+    """
     facts = EnvironmentFacts.of(config, environment)
+    if facts.cluster is not None:
+        raise InputError(
+            f"{environment} is not on this machine",
+            expected='an environment with `target = "local"`',
+            found="one on Kubernetes, whose parts the cluster itself runs",
+            next_step="look at it with `switchover status`, or with kubectl",
+        )
     listeners = tuple(_listener(config, environment, name) for name in config.services)
     return LocalEnvironment(*_open(facts, environ, open_client, _choose_notifier(facts, environ)), facts, listeners)
+
+
+def _open_cluster(
+    facts: EnvironmentFacts, environ: Mapping[str, str], notifier: Notifier, credentials: Credentials | None
+) -> EnvironmentPorts:
+    # The cluster's client takes a second to import, which nobody on this machine alone should wait for.
+    from switchover.adapters.kube_target import open_cluster  # noqa: PLC0415
+
+    return open_cluster(facts, environ, notifier, credentials)
+
+
+def _keep(facts: EnvironmentFacts) -> None:
+    """Write down what a rollback needs beside a broken configuration; where no file can be kept, it goes without."""
+    try:
+        ensure_private_folder(facts.state)
+        facts.write()
+    except TargetError as error:
+        _log.warning("a rollback will need a readable configuration: %s", error.problem.found)
 
 
 def _open(
@@ -105,7 +153,9 @@ def _open(
         router=target.router,
         signals=target.signals,
         prober=target.prober,
-        store=store,
+        preflight=target.preflight,
+        migrator=target.migrator,
+        releases=store,
         notifier=notifier,
         clock=SystemClock(),
     )

@@ -6,11 +6,12 @@ A deployment writes it down, so that a switchover.toml that was broken since can
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from switchover.adapters.cluster_facts import ClusterFacts
 from switchover.adapters.private_files import ensure_private_folder, read_or_none, write_private_json
 from switchover.config import FILE_NAME, Config, load_config
 from switchover.errors import InputError
@@ -20,13 +21,17 @@ _FILE = "facts.json"
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFacts:
-    """One environment of the target `local`. Both paths are absolute."""
+    """One environment. Both paths are absolute; `cluster` is None for the target `local`.
+
+    On Kubernetes the state folder holds these facts and nothing else: the ledger lives in the cluster.
+    """
 
     environment: str
     state: Path
     artifacts: Path
     webhook_variable: str | None
     told_outcomes: tuple[str, ...]
+    cluster: ClusterFacts | None = None
 
     @classmethod
     def of(cls, config: Config, environment: str) -> EnvironmentFacts:
@@ -38,11 +43,15 @@ class EnvironmentFacts:
             artifacts=config.artifacts_folder().absolute(),
             webhook_variable=notifications.webhook_variable if notifications else None,
             told_outcomes=tuple(notifications.on) if notifications else (),
+            cluster=ClusterFacts.of(config, environment),
         )
 
     def write(self) -> None:
         """Keep them in the state folder, which exists."""
-        write_private_json(self.state / _FILE, {name: _plain(value) for name, value in asdict(self).items()})
+        write_private_json(self.state / _FILE, _FACTS.dump_python(self, mode="json"))
+
+
+_FACTS = TypeAdapter(EnvironmentFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +95,10 @@ def read_facts(state: Path) -> EnvironmentFacts:
         raise _unknown(state, "no such file")
     ensure_private_folder(state)  # what others can write must not say where bytes come from
     try:
-        facts = TypeAdapter(EnvironmentFacts).validate_json(text)
+        facts = _FACTS.validate_json(text)
     except ValidationError as error:
         raise _unknown(state, str(error.errors()[0]["msg"])) from None
     return facts
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
 
 
 def _unknown(state: Path, found: str) -> InputError:

@@ -6,7 +6,7 @@ import re
 
 from switchover.adapters.envoy_admin import EnvoyAdmin
 from switchover.adapters.envoy_config import cluster_name
-from switchover.model import Colour, Tally
+from switchover.model import Colour, Tallies, Tally
 
 
 class EnvoySignals:
@@ -15,8 +15,8 @@ class EnvoySignals:
     def __init__(self, admin: EnvoyAdmin) -> None:
         self._admin = admin
 
-    def read_tallies(self, service: str) -> dict[Colour, Tally]:
-        """Cumulative counts of finished requests per colour, without probes and health checks.
+    def read_tallies(self, service: str) -> dict[Colour, Tallies]:
+        """Cumulative counts of finished requests per colour, without probes and health checks; one source, `envoy`.
 
         An error is a 5xx (also Envoy's own: no connection, reset, timeout after 15 s) or an answer that broke
         off. Slow is a request that took the colour's latency budget or longer, from its first byte to the
@@ -25,11 +25,14 @@ class EnvoySignals:
         prefix = f"users.{service}."
         numbers = self._admin.read_numbers(f"^{re.escape(prefix)}")
         return {
-            colour: Tally(
-                *(numbers.get(f"{prefix}{name}.cluster.{cluster_name(service, colour)}", 0) for name in _COUNTERS)
-            )
+            colour: {
+                _SOURCE: Tally(
+                    *(numbers.get(f"{prefix}{name}.cluster.{cluster_name(service, colour)}", 0) for name in _COUNTERS)
+                )
+            }
             for colour in Colour
         }
 
 
+_SOURCE = "envoy"
 _COUNTERS = ("requests", "errors", "slow")

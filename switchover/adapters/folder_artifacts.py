@@ -100,6 +100,17 @@ class FolderArtifacts:
         releases = [_read_release(known) for known in self._read_index(service)["releases"].values()]
         return tuple(sorted(releases, key=_read_order, reverse=True))
 
+    def check(self, release: Release) -> None:
+        """Raise `TargetError` unless the release's bytes are here, as many as recorded and with their digest."""
+        size_bytes = self.fetch(release.artifact.digest).stat().st_size
+        if size_bytes != release.artifact.size_bytes:
+            raise TargetError(
+                f"the artifact of {release.service} {release.version} is not what was recorded",
+                expected=f"{release.artifact.size_bytes} bytes",
+                found=f"{size_bytes} bytes",
+                next_step="publish the release again",
+            )
+
     def find_artifact(self, name: str, version: str, kind: str) -> Artifact | None:
         """What `put` stored under these three, or None."""
         known = self._read_index(name)["artifacts"].get(f"{version} {kind}")

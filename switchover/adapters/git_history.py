@@ -155,6 +155,10 @@ class GitHistory:
         run(self._git, "update-ref", "-d", self._note(tag))
         return not there
 
+    def has_commit(self, commit: str) -> bool:
+        """Whether the repository has the commit."""
+        return bool(answers(self._git, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"))
+
     def has_tag(self, tag: str) -> bool:
         """Whether the tag exists."""
         return bool(answers(self._git, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}"))

@@ -120,6 +120,12 @@ class LocalSlots:
             slot.forget()
             replicas.remove(slot)
 
+    def hold_size(self, service: str, colour: Colour, *, epoch: int) -> None:
+        """Nothing: no autoscaler is here, a colour keeps the size that it was started with."""
+
+    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
+        """Nothing, for the same reason."""
+
     def restore(self) -> None:
         """Run what should run after the supervisor was started anew, at the same addresses.
 

@@ -18,6 +18,8 @@ from switchover.adapters.envoy_program import find_envoy
 from switchover.adapters.envoy_router import EnvoyRouter
 from switchover.adapters.envoy_signals import EnvoySignals
 from switchover.adapters.http_prober import HttpProber
+from switchover.adapters.local_migrator import LocalMigrator
+from switchover.adapters.local_preflight import LocalPreflight
 from switchover.adapters.local_slots import LocalSlots
 from switchover.adapters.processes import choose_free_port, find_marked, require_free_port
 from switchover.adapters.slot_file import Kind
@@ -46,7 +48,7 @@ class PublicListener:
 
 
 class LocalTarget:
-    """Everything of one environment that the operations need: `slots`, `router`, `signals` and `prober`.
+    """Everything of one environment that the operations need: `slots`, `router`, `signals` and so on.
 
     Building it starts nothing; `ensure_running` does. `watchdog` is the command of the program that the
     supervisor runs beside the router (docs/decisions/0005), `passed_on` the variables of `environ` that only it
@@ -72,7 +74,9 @@ class LocalTarget:
         self.router = EnvoyRouter(self._folder, self._files, self._admin, fence)
         self.signals = EnvoySignals(self._admin)
         self.prober = HttpProber()
+        self.preflight = LocalPreflight(environ)
         artifacts = self._folder.state / "artifacts"
+        self.migrator = LocalMigrator(self._folder.state / "migrations", artifacts, store, fence, environ)
         engine = ContainerEngine(open_client or open_client_from(environ))
         self._containers = ContainerReplicas(engine, store, artifacts, self._folder.key, environ)
         self.slots = LocalSlots(

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("switchover.cli.plan", "plan", "Show the versions that a release would make."),
     "release": Command("switchover.cli.release", "release", "Version, build, scan, sign and publish."),
     "deploy": Command("switchover.cli.deploy", "deploy", "Bring a released version live."),
+    "approve": Command("switchover.cli.approve", "approve", "Say yes or no to a tested deployment that waits for it."),
     "rollback": Command("switchover.cli.rollback", "rollback", "Take a service back, even without Prefect."),
     "status": Command("switchover.cli.status", "status", "Show colours, versions, weights and what is in flight."),
     "history": Command("switchover.cli.history", "history", "Show past rollouts with outcome and reasons."),

@@ -22,6 +22,7 @@ from switchover.errors import TargetError
 from switchover.model import Phase
 from switchover.operations.deployment import AS_CONFIGURED, plan_deploy
 from switchover.operations.environment import EnvironmentPorts
+from switchover.operations.preflight import require_ready
 from switchover.operations.recovery import rollouts_in_flight
 
 _PREFECT_PACKAGES = ("prefect", "httpx", "httpcore", "anyio")
@@ -61,6 +62,7 @@ def deploy(
     histories = read_histories(config, environment, service)
     version = version.removeprefix("v") if version[1:2].isdigit() else version
     plan = plan_deploy(config, ports, service, version, environment, strategy, histories=histories)
+    require_ready(ports, plan)
     if dry_run or plan.action is Action.NOTHING:
         text = "\n".join([describe_plan(plan), *_describe_busy(ports, plan)])
         emit({"plan": plan, "entry": None}, text, as_json=as_json)
@@ -79,9 +81,12 @@ def describe_plan(plan: DeployPlan) -> str:
     lines = [f"{plan.release.service} {plan.release.version} -> {plan.environment}: {plan.reason}"]
     if plan.action is Action.NOTHING:
         return "\n".join([*lines, "nothing to do"])
+    lines += [f"  migrate: {each.step} ({' '.join(each.command)})" for each in plan.migrations]
     lines.append(f"  start {plan.workload.replicas} replicas on {plan.new_colour}")
     tests = plan.smoke_tests
     lines += [f"  smoke test {test.name}: {test.method} {test.path} -> {test.expect_status}" for test in tests]
+    if plan.approval_seconds is not None:
+        lines.append(f"  ask a person, who has {plan.approval_seconds:g} s (`switchover approve`, or the Prefect UI)")
     lines += [
         f"  give {plan.new_colour} {step.canary_percent} %"
         + (f", watch it for {step.hold_seconds:g} s" if step.hold_seconds else "")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ import click
 from switchover.adapters.prefect_api import find_prefect_api
 from switchover.cli.options import common_options, environment_option, find_way_back, open_for_rollback, state_option
 from switchover.cli.output import emit, is_terminal
+from switchover.cli.person import name_person
 from switchover.decide.rollback import RollbackPlan, Way
 from switchover.errors import SwitchoverError
 from switchover.model import HistoryEntry
@@ -32,6 +31,7 @@ _REPORT_SECONDS = 1.0
 @state_option
 @click.option("--reason", default="asked for on the command line", show_default=True, help="Kept in the history.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--accept-irreversible", is_flag=True, help="Even behind a migration that cannot be taken back.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask; a pipe or --json never asks.")
 @common_options
 def rollback(
@@ -43,6 +43,7 @@ def rollback(
     config_path: Path | None,
     *,
     dry_run: bool,
+    accept_irreversible: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -64,7 +65,14 @@ def rollback(
         return
     if not (yes or as_json) and sys.stdin.isatty() and is_terminal():
         click.confirm(f"{_describe(environment, plan)}\nDo it?", default=True, abort=True, err=True)
-    request = RollbackRequest(service, version, holder=_who(), reason=reason, rollout_id=uuid.uuid4().hex)
+    request = RollbackRequest(
+        service,
+        version,
+        holder=name_person(),
+        reason=reason,
+        rollout_id=uuid.uuid4().hex,
+        accept_irreversible=accept_irreversible,
+    )
     plan, entry = _apply(open_for_rollback(found, start=True), request, plan)
     trouble = _tell_prefect(environment, plan, entry)
     now = f"{plan.serve_version} ({plan.serve})" if plan.serve_version else "nothing"
@@ -103,22 +111,16 @@ def _without_v(version: str | None) -> str | None:
 def _describe(environment: str, plan: RollbackPlan) -> str:
     goal = f"{plan.serve_version} on {plan.serve}" if plan.serve_version else "nothing live"
     head = f"{plan.service} in {environment}: {plan.way} ({plan.reason})"
-    return head if plan.way is Way.NOTHING else f"{head}; then: {goal}"
+    if plan.way is Way.NOTHING:
+        return head
+    migrations = ", ".join(f"{each.step} of {each.release.version}" for each in plan.migrations)
+    return f"{head}; then: {goal}" + (f"; migrations first: {migrations}" if migrations else "")
 
 
 def _document(
     environment: str, plan: RollbackPlan, entry: HistoryEntry | None, trouble: str, *, dry_run: bool
 ) -> dict[str, Any]:
     return {"environment": environment, "dry_run": dry_run, "plan": plan, "entry": entry, "prefect_trouble": trouble}
-
-
-def _who() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = f"user {os.getuid()}"  # a container's user need not be in its password file
-    # Two sessions of one user are two people to each other.
-    return f"{name} at {socket.gethostname()} (process {os.getpid()})"
 
 
 def _tell_prefect(environment: str, plan: RollbackPlan, entry: HistoryEntry | None) -> str:

@@ -14,7 +14,7 @@ from switchover.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Asks the target. `target` None: somebody brought ports of their own, and nothing is known beside them."""
+    """Asks the target. `target` None: nothing is known beside the ports, on a cluster for example."""
 
     target: LocalTarget | None = None
 
@@ -35,5 +35,6 @@ class Surroundings:
 
 def look_around(config: Config, environment: str) -> Surroundings:
     """The surroundings of an environment, as the running command reaches it."""
-    has_own_ports = click.get_current_context().obj is not None
-    return Surroundings(None if has_own_ports else open_local(config, environment).target)
+    if click.get_current_context().obj is not None or config.environment(environment).kubernetes is not None:
+        return Surroundings()
+    return Surroundings(open_local(config, environment).target)

@@ -68,9 +68,7 @@ def _verify(ports: EnvironmentPorts, around: Surroundings) -> list[Finding]:
 
 def _compare_bytes(ports: EnvironmentPorts, release: Release) -> str:
     try:
-        size_bytes = ports.store.fetch(release.artifact.digest).stat().st_size
+        ports.releases.check(release)
     except SwitchoverError as error:
-        return f"{error.problem.failed}: {error.problem.found}"
-    if size_bytes != release.artifact.size_bytes:
-        return f"{size_bytes} bytes, recorded were {release.artifact.size_bytes}"
+        return f"{error.problem.failed}: {error.problem.found}, expected {error.problem.expected}"
     return ""

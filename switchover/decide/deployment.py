@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from switchover.decide.live import Live
 from switchover.decide.strategy import choose_steps
 from switchover.model import (
     Colour,
     EnvironmentRecord,
     JudgeSettings,
+    Migration,
+    MigrationStep,
     Release,
     ServiceRecord,
     Slot,
@@ -40,11 +43,16 @@ class DeployRequest:
     lease_seconds: float
     smoke_tests: tuple[SmokeTest, ...]
     judge: JudgeSettings
+    approval_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """The whole deployment as a value: shown before the first effect, and where a dry run ends."""
+    """The whole deployment as a value: shown before the first effect, and where a dry run ends.
+
+    `migrations` run first. `approval_seconds` None: nobody is asked. `adopts`: the live colour is one that the ledger
+    does not know yet.
+    """
 
     action: Action
     environment: str
@@ -60,14 +68,16 @@ class DeployPlan:
     smoke_tests: tuple[SmokeTest, ...]
     judge: JudgeSettings
     reason: str
+    migrations: tuple[Migration, ...] = ()
+    approval_seconds: float | None = None
+    adopts: bool = False
 
 
-def plan_deployment(request: DeployRequest, record: EnvironmentRecord) -> DeployPlan:
-    """Bring the release to the idle colour, unless exactly this release and workload is live already."""
+def plan_deployment(request: DeployRequest, record: EnvironmentRecord, found: Live) -> DeployPlan:
+    """Bring the release to the colour that is idle by what was `found`, unless it is live already, exactly so."""
     service = record.services.get(request.release.service, ServiceRecord())
-    live = service.live
+    live, live_version = found.colour, found.version
     live_slot = service.slot(live) if live else Slot()
-    live_version = live_slot.release.version if live_slot.release else None
     # With a rollout in flight there is something to do about it first: the claim says what.
     same = live_slot == Slot(request.release, request.workload) and service.rollout is None
     steps = choose_steps(
@@ -91,7 +101,22 @@ def plan_deployment(request: DeployRequest, record: EnvironmentRecord) -> Deploy
         smoke_tests=request.smoke_tests,
         judge=request.judge,
         reason=_explain(request, live, live_version, same=same),
+        migrations=() if same else plan_expansion(request.release, request.workload),
+        approval_seconds=request.approval_seconds if live else None,
+        adopts=live is not None and service.live is None,
     )
+
+
+def choose_size(workload: Workload, live_replicas: int) -> Workload:
+    """The workload at the full size of the live colour, where an autoscaler may have made that larger."""
+    if workload.max_replicas is None:
+        return workload
+    return replace(workload, replicas=max(workload.replicas, min(live_replicas, workload.max_replicas)))
+
+
+def plan_expansion(release: Release, workload: Workload) -> tuple[Migration, ...]:
+    """What is migrated before this release starts."""
+    return (Migration(MigrationStep.EXPAND, release, workload),) if workload.migrations.expand else ()
 
 
 def _explain(request: DeployRequest, live: Colour | None, live_version: str | None, *, same: bool) -> str:

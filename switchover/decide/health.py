@@ -65,6 +65,8 @@ def judge_health(evidence: Evidence, observation: Observation, settings: JudgeSe
     interval; pass each only once.
     """
     evidence = _gather(evidence, observation, settings)
+    if not settings.counts_traffic:
+        return evidence, _judge_without_traffic(evidence, observation, settings)
     unproven = tuple(_find_unproven(evidence, settings))
     against = (
         *_judge_fixed_rules(evidence, observation, settings),
@@ -78,6 +80,15 @@ def judge_health(evidence: Evidence, observation: Observation, settings: JudgeSe
     if missing:
         return evidence, Verdict(Standing.NO_DATA, missing)
     return evidence, Verdict(Standing.HEALTHY, _praise(evidence, settings))
+
+
+def _judge_without_traffic(evidence: Evidence, observation: Observation, settings: JudgeSettings) -> Verdict:
+    against = tuple(_judge_fixed_rules(evidence, observation, settings))
+    if against:
+        return Verdict(Standing.UNHEALTHY, against)
+    return Verdict(
+        Standing.HEALTHY, (Reason("fixed-rules", "no fixed rule speaks against it; nobody counts requests"),)
+    )
 
 
 def count_needed_requests(settings: JudgeSettings) -> int:

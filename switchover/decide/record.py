@@ -8,6 +8,8 @@ from switchover.decide.deployment import DeployPlan
 from switchover.decide.rollout import ENDED, Event, advance
 from switchover.errors import InputError
 from switchover.model import (
+    WHOLE,
+    Approval,
     Colour,
     EnvironmentRecord,
     HistoryEntry,
@@ -36,6 +38,8 @@ def begin_rollout(
     """
     name = plan.release.service
     service = record.services.get(name, ServiceRecord())
+    if plan.adopts and plan.old_colour is not None and service == ServiceRecord():
+        service = ServiceRecord(live=plan.old_colour, route=Route.giving(plan.old_colour, WHOLE))
     if service.live != plan.old_colour or service.live is plan.new_colour or service.rollout is not None:
         raise InputError(
             f"{plan.environment} changed while the deployment of {name} was planned",
@@ -60,6 +64,7 @@ def begin_rollout(
         changed_at=now,
         reasons=reasons,
         flow_run_id=flow_run_id,
+        migrations=plan.migrations,
     )
     slot = Slot(plan.release, plan.workload)
     return with_service(record, name, with_slot(replace(service, rollout=rollout), plan.new_colour, slot))
@@ -108,6 +113,21 @@ def note_verdict(record: EnvironmentRecord, service_name: str, verdict: Verdict)
     return with_service(record, service_name, replace(service, rollout=rollout))
 
 
+def note_approval(record: EnvironmentRecord, service_name: str, approval: Approval) -> EnvironmentRecord:
+    """The record with a person's answer, which the rollout must be waiting for. The first answer counts."""
+    service = record.services.get(service_name, ServiceRecord())
+    rollout = service.rollout
+    if rollout is None or rollout.phase is not Phase.APPROVING:
+        raise InputError(
+            f"{service_name} in {record.environment} does not wait for an approval",
+            expected="a rollout that was tested and has no user yet",
+            found=f"{rollout.release.version} is {rollout.phase}" if rollout else "no rollout in flight",
+            next_step="look at `switchover status`",
+        )
+    answered = rollout if rollout.approval else replace(rollout, approval=approval)
+    return with_service(record, service_name, replace(service, rollout=answered))
+
+
 def history_of(rollout: Rollout, *, kind: str, ended_at: float) -> HistoryEntry:
     """What is kept of a rollout that has ended: its reasons, and for one that went live what the judge said last."""
     if rollout.phase not in ENDED:
@@ -123,11 +143,21 @@ def history_of(rollout: Rollout, *, kind: str, ended_at: float) -> HistoryEntry:
         workload=rollout.workload,
         strategy=rollout.strategy,
         outcome=rollout.phase.value,
-        reasons=rollout.reasons + (rollout.verdict.reasons if rollout.verdict and rollout.phase is Phase.LIVE else ()),
+        reasons=rollout.reasons + _praise(rollout),
         started_at=rollout.started_at,
         ended_at=ended_at,
         epoch=rollout.epoch,
     )
+
+
+def _praise(rollout: Rollout) -> tuple[Reason, ...]:
+    """Who approved a release that went live, and what the judge said of it last."""
+    if rollout.phase is not Phase.LIVE:
+        return ()
+    approval = rollout.approval
+    comment = f": {approval.comment}" if approval and approval.comment else ""
+    approved = (Reason("approval", f"approved by {approval.by}{comment}"),) if approval else ()
+    return approved + (rollout.verdict.reasons if rollout.verdict else ())
 
 
 def with_service(record: EnvironmentRecord, name: str, service: ServiceRecord) -> EnvironmentRecord:

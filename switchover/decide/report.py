@@ -36,10 +36,17 @@ def render_deploy_plan(plan: DeployPlan) -> str:
         f"| replicas | {plan.workload.replicas} |",
         f"| artifact | `{plan.release.artifact.digest}` |",
         f"| commit | `{plan.release.source_commit}` |",
+        f"| migrations | {', '.join(each.step for each in plan.migrations) or 'none'} before it starts |",
         f"| smoke tests | {', '.join(test.name for test in plan.smoke_tests) or 'none'} |",
+        f"| approval | {render_approval(plan)} |",
         f"| bake | {plan.bake_seconds:g} s with the old colour warm |",
     ]
     return "\n".join(lines) + "\n"
+
+
+def render_approval(plan: DeployPlan) -> str:
+    """Whether a person is asked, and for how long."""
+    return "not asked for" if plan.approval_seconds is None else f"by a person, within {plan.approval_seconds:g} s"
 
 
 def render_steps(plan: DeployPlan) -> str:
@@ -62,6 +69,7 @@ def render_rollback_plan(plan: RollbackPlan) -> str:
         f"| serves afterwards | {plan.serve or 'nothing'} ({plan.serve_version or '–'}) |",
         f"| emptied | {plan.empty or 'nothing'} |",
         f"| started first | {plan.release.version if plan.release else 'nothing'} |",
+        f"| migrations | {', '.join(f'{each.step} of {each.release.version}' for each in plan.migrations) or 'none'} |",
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,8 @@ from switchover.errors import InputError
 from switchover.model import (
     Colour,
     HistoryEntry,
+    Migration,
+    MigrationStep,
     Phase,
     Reason,
     Release,
@@ -36,7 +38,8 @@ class RollbackPlan:
 
     `serve` is the colour that has all the traffic afterwards (None: nothing was ever live), `empty` the one
     where nothing runs any more. `release` and `workload` are given when `serve` must be started first,
-    `rollout_id` when a rollout in flight is ended.
+    `rollout_id` when a rollout in flight is ended. `migrations` run before `serve` is started; `irreversible` names
+    the versions whose migrations cannot be taken back.
     """
 
     way: Way
@@ -48,6 +51,8 @@ class RollbackPlan:
     workload: Workload | None
     reason: str
     rollout_id: str | None = None
+    migrations: tuple[Migration, ...] = ()
+    irreversible: tuple[str, ...] = ()
 
 
 def plan_recovery(service_name: str, service: ServiceRecord) -> RollbackPlan:
@@ -99,6 +104,7 @@ def plan_rollback(
         return _without_effects(service_name, service, version, f"{version} is live already")
     entry = _choose_entry(service_name, service, history, version)
     serve = service.live.other if service.live else Colour.BLUE
+    undone = _find_undone(history, entry)
     return RollbackPlan(
         Way.REDEPLOY,
         service_name,
@@ -108,6 +114,10 @@ def plan_rollback(
         release=entry.release,
         workload=entry.workload,
         reason=f"{entry.to_version} was live before; its artifact is {_short_digest(entry)}",
+        migrations=_plan_migrations(undone, entry),
+        irreversible=tuple(
+            str(each.to_version) for each in undone or () if each.workload and each.workload.migrations.irreversible
+        ),
     )
 
 
@@ -161,6 +171,30 @@ def _lineage(history: tuple[HistoryEntry, ...]) -> list[HistoryEntry]:
         else:
             lineage.append(entry)
     return lineage
+
+
+def _find_undone(history: tuple[HistoryEntry, ...], chosen: HistoryEntry) -> list[HistoryEntry] | None:
+    """The releases that going back to `chosen` undoes, newest first; None when it did not lead to the live one."""
+    lineage = _lineage(history)
+    ran = [_what_ran(entry) for entry in lineage]
+    return lineage[ran.index(_what_ran(chosen)) + 1 :][::-1] if _what_ran(chosen) in ran else None
+
+
+def _plan_migrations(undone: list[HistoryEntry] | None, chosen: HistoryEntry) -> tuple[Migration, ...]:
+    """Down through what is undone; or up again to a release whose own migrations were taken back before."""
+    if undone is None:
+        up = chosen.workload and chosen.workload.migrations.expand
+        return (_migration(MigrationStep.EXPAND, chosen),) if up else ()
+    return tuple(
+        _migration(MigrationStep.DOWN, entry) for entry in undone if entry.workload and entry.workload.migrations.down
+    )
+
+
+def _migration(step: MigrationStep, entry: HistoryEntry) -> Migration:
+    if entry.release is None or entry.workload is None:
+        msg = "a release that was live has its release and workload in the history"
+        raise ValueError(msg)
+    return Migration(step, entry.release, entry.workload)
 
 
 def _what_ran(entry: HistoryEntry) -> Slot:

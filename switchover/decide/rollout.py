@@ -19,9 +19,13 @@ from switchover.model import Phase, Reason, Rollout
 class Event(StrEnum):
     """What can happen to a rollout."""
 
+    MIGRATION_DUE = "migration due"
+    MIGRATED = "migrated"
     PREPARED = "prepared"
     READY = "ready"
     TESTS_PASSED = "tests passed"
+    APPROVAL_ASKED = "approval asked"
+    APPROVED = "approved"
     STEP_PASSED = "step passed"
     FULLY_SHIFTED = "fully shifted"
     BAKED = "baked"
@@ -35,13 +39,26 @@ class Event(StrEnum):
 
 
 BAD_NEWS = frozenset({Event.UNHEALTHY, Event.FAILED, Event.CANCELLED, Event.LEASE_EXPIRED, Event.ROLLBACK_REQUESTED})
-REVERSIBLE = (Phase.PREPARING, Phase.STARTING, Phase.TESTING, Phase.SHIFTING, Phase.BAKING)
+REVERSIBLE = (
+    Phase.PREPARING,
+    Phase.MIGRATING,
+    Phase.STARTING,
+    Phase.TESTING,
+    Phase.APPROVING,
+    Phase.SHIFTING,
+    Phase.BAKING,
+)
 ENDED = (Phase.LIVE, Phase.ROLLED_BACK)
 
 _GOOD_NEWS: dict[tuple[Phase, Event], Phase] = {
     (Phase.PREPARING, Event.PREPARED): Phase.STARTING,
+    (Phase.PREPARING, Event.MIGRATION_DUE): Phase.MIGRATING,
+    (Phase.MIGRATING, Event.MIGRATION_DUE): Phase.MIGRATING,
+    (Phase.MIGRATING, Event.MIGRATED): Phase.STARTING,
     (Phase.STARTING, Event.READY): Phase.TESTING,
     (Phase.TESTING, Event.TESTS_PASSED): Phase.SHIFTING,
+    (Phase.TESTING, Event.APPROVAL_ASKED): Phase.APPROVING,
+    (Phase.APPROVING, Event.APPROVED): Phase.SHIFTING,
     (Phase.SHIFTING, Event.STEP_PASSED): Phase.SHIFTING,
     (Phase.SHIFTING, Event.FULLY_SHIFTED): Phase.BAKING,
     (Phase.BAKING, Event.BAKED): Phase.FINALIZING,

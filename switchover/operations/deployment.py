@@ -7,11 +7,12 @@ from typing import Final
 
 from switchover.config import Config
 from switchover.decide.deployment import DeployPlan, DeployRequest, plan_deployment
+from switchover.decide.live import Live, find_live
 from switchover.decide.strategy import DEFAULT, OWN_STEPS
 from switchover.errors import InputError
-from switchover.model import HistoryEntry, Phase, Release
+from switchover.model import Colour, EnvironmentRecord, HistoryEntry, Phase, Release, ServiceRecord
 from switchover.operations.environment import EnvironmentPorts
-from switchover.ports import ArtifactStore
+from switchover.ports import Releases
 
 AS_CONFIGURED: Final = "as configured"
 
@@ -32,12 +33,12 @@ def plan_deploy(
     """
     settings = config.environment(environment)
     config.service(service)
-    release = _find_release(ports.store, service, version)
+    release = _find_release(ports.releases, service, version)
     _pass_gates(release, settings.gates.after, histories)
     request = DeployRequest(
         environment=environment,
         release=release,
-        workload=config.workload(environment, service),
+        workload=ports.preflight.complete(service, config.workload(environment, service)),
         strategy=choose_strategy(config, environment, strategy),
         own_steps=config.own_steps(environment),
         hold_seconds=settings.hold_seconds,
@@ -45,8 +46,17 @@ def plan_deploy(
         lease_seconds=settings.lease_seconds,
         smoke_tests=config.smoke_tests(service),
         judge=config.judge_settings(environment),
+        approval_seconds=config.approval_seconds(environment),
     )
-    return plan_deployment(request, ports.ledger.read())
+    record = ports.ledger.read()
+    return plan_deployment(request, record, detect_live(ports, record, service))
+
+
+def detect_live(ports: EnvironmentPorts, record: EnvironmentRecord, service: str) -> Live:
+    """The live colour by the target's own word; raise `InputError` when the ledger says something else."""
+    known = record.services.get(service, ServiceRecord())
+    statuses = {colour: ports.slots.read_status(service, colour) for colour in Colour if known.live in (None, colour)}
+    return find_live(service, known, ports.router.read_route(service), statuses)
 
 
 def choose_strategy(config: Config, environment: str, strategy: str) -> str:
@@ -57,10 +67,10 @@ def choose_strategy(config: Config, environment: str, strategy: str) -> str:
     return OWN_STEPS if settings.steps else settings.strategy or DEFAULT
 
 
-def _find_release(store: ArtifactStore, service: str, version: str) -> Release:
-    release = store.find(service, version)
+def _find_release(releases: Releases, service: str, version: str) -> Release:
+    release = releases.find(service, version)
     if release is None:
-        known = [each.version for each in store.list_releases(service)]
+        known = [each.version for each in releases.list_releases(service)]
         raise InputError(
             f"{service} {version} was never released",
             expected="a released version: " + (", ".join(known[:10]) or "none yet"),

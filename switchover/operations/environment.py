@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from switchover.ports import ArtifactStore, Clock, Ledger, Notifier, Prober, Router, Signals, Slots
+from switchover.ports import Clock, Ledger, Migrator, Notifier, Preflight, Prober, Releases, Router, Signals, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class EnvironmentPorts:
     router: Router
     signals: Signals
     prober: Prober
-    store: ArtifactStore
+    preflight: Preflight
+    migrator: Migrator
+    releases: Releases
     notifier: Notifier
     clock: Clock

@@ -42,7 +42,7 @@ def acquire(ports: EnvironmentPorts, holder: str, lease_seconds: float) -> Claim
             raise _busy(ports.name, record, now)
         return _leased(record, holder, now + lease_seconds)
 
-    record = _swap(ports, take)
+    record = swap(ports, take)
     return Claim(holder, record.epoch, lease_seconds)
 
 
@@ -79,7 +79,7 @@ def amend(
         lease = None if then_free else Lease(claim.holder, claim.epoch, ports.clock.now() + claim.lease_seconds)
         return replace(change(record), lease=lease)
 
-    return _swap(ports, under_claim)
+    return swap(ports, under_claim)
 
 
 def renew(ports: EnvironmentPorts, claim: Claim) -> None:
@@ -91,14 +91,16 @@ def renew(ports: EnvironmentPorts, claim: Claim) -> None:
 
 
 @contextmanager
-def kept_alive(ports: EnvironmentPorts, claim: Claim) -> Iterator[None]:
-    """Renew the lease beside one effect that may take longer than it, for ten minutes at the most.
+def kept_alive(
+    ports: EnvironmentPorts, claim: Claim, longest_seconds: float = _LONGEST_EFFECT_SECONDS
+) -> Iterator[None]:
+    """Renew the lease beside one effect that may take longer than it, for `longest_seconds` at the most.
 
     Without it a slow start or a long drain would look like a dead deployer. When somebody has taken over, the
     effect's own fence says so.
     """
     ended = Event()
-    rounds = int(_LONGEST_EFFECT_SECONDS / (claim.lease_seconds / 3))
+    rounds = int(longest_seconds / (claim.lease_seconds / 3))
 
     def renew_on() -> None:
         for _ in range(rounds):
@@ -124,11 +126,14 @@ def release(ports: EnvironmentPorts, claim: Claim) -> None:
     def free(record: EnvironmentRecord) -> EnvironmentRecord:
         return replace(record, lease=None) if record.epoch == claim.epoch else record
 
-    _swap(ports, free)
+    swap(ports, free)
 
 
-def _swap(ports: EnvironmentPorts, change: Callable[[EnvironmentRecord], EnvironmentRecord]) -> EnvironmentRecord:
-    """Read, change, write; again from the start when somebody else wrote in between."""
+def swap(ports: EnvironmentPorts, change: Callable[[EnvironmentRecord], EnvironmentRecord]) -> EnvironmentRecord:
+    """Read, change, write; again from the start when somebody else wrote in between.
+
+    Without a claim only for what is no change of the environment: a person's answer.
+    """
     for _ in range(_ATTEMPTS):
         try:
             return ports.ledger.write(change(ports.ledger.read()))

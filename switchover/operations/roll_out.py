@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from switchover.decide.deployment import DeployPlan
 from switchover.model import HistoryEntry, Observation, Reason, Verdict
+from switchover.operations.approval import ask_approval, await_approval
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim
+from switchover.operations.migration import run_migrations
+from switchover.operations.preflight import back_up
 from switchover.operations.rollout import (
     await_ready,
     begin,
@@ -31,8 +34,12 @@ def roll_out(
 ) -> HistoryEntry:
     """Bring the plan's release live, or raise where it stopped: the caller takes it back from there."""
     rollout = begin(ports, claim, plan, rollout_id=rollout_id, flow_run_id=flow_run_id, reasons=reasons)
+    back_up(ports, claim, rollout)
+    rollout = run_migrations(ports, claim, rollout)
     rollout = await_ready(ports, claim, start_slot(ports, claim, rollout))
     run_smoke_tests(ports, claim, rollout, plan.smoke_tests)
+    if plan.approval_seconds is not None:
+        rollout = await_approval(ports, claim, ask_approval(ports, claim, rollout), plan.approval_seconds)
     watching = open_watch(ports, rollout)
     for step in plan.steps:
         rollout = shift(ports, claim, rollout, step.canary_percent)

@@ -30,8 +30,9 @@ from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, take_over
 from switchover.operations.retreat import retreat
 from switchover.operations.roll_out import roll_out
-from switchover.operations.rollout import read_rollout
-from switchover.operations.route import retire
+from switchover.operations.rollout import settle
+from switchover.operations.rollout_record import read_rollout
+from switchover.operations.route import free_size, retire
 
 LEASE_SECONDS = 15.0
 _PLANS = 20
@@ -44,6 +45,7 @@ class RollbackRequest:
 
     `only` names a rollout: something automatic (a hook, an automation, the watchdog) wants that one ended and
     nothing else touched. None: a person wants it. `rollout_id` is what a redeployment is recorded as.
+    `accept_irreversible`: go back even behind a migration that cannot be taken back.
     """
 
     service: str
@@ -53,6 +55,7 @@ class RollbackRequest:
     rollout_id: str
     event: Event = Event.ROLLBACK_REQUESTED
     only: str | None = None
+    accept_irreversible: bool = False
 
 
 def read_plan(ports: EnvironmentPorts, service: str, version: str | None, only: str | None = None) -> RollbackPlan:
@@ -86,11 +89,14 @@ def end_rollout(ports: EnvironmentPorts, claim: Claim, plan: RollbackPlan) -> Hi
     if closed:
         return closed
     rollout = read_rollout(ports, claim, plan.service)
+    kind = ROLLBACK if rollout.strategy == ROLLBACK else DEPLOY
+    if plan.way is Way.FINISH:
+        return settle(ports, claim, rollout, kind=kind)
     if plan.empty is not None:
         retire(ports, claim, rollout, plan.empty)
-    event = Event.FINALIZED if plan.way is Way.FINISH else Event.RESTORED
-    kind = ROLLBACK if rollout.strategy == ROLLBACK else DEPLOY
-    return close_rollout(ports, claim, rollout, event, kind=kind)
+    if plan.serve is not None:
+        free_size(ports, claim, plan.service, plan.serve)
+    return close_rollout(ports, claim, rollout, Event.RESTORED, kind=kind)
 
 
 def roll_back(
@@ -135,6 +141,7 @@ def end_if_in_flight(ports: EnvironmentPorts, request: RollbackRequest) -> Histo
 def _apply(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry | None:
     """Apply the plan if it still holds; None, and nothing touched, when it does not."""
     if plan.way is Way.REDEPLOY:
+        _require_word(request, plan)
         claim = _claim(ports, request, plan)
         return None if claim is None else _redeploy(ports, claim, request, plan)
     claim = restore_traffic(ports, request, plan)
@@ -217,6 +224,16 @@ def _plan_for(
     return plan_recovery(service_name, service)
 
 
+def _require_word(request: RollbackRequest, plan: RollbackPlan) -> None:
+    if plan.irreversible and not request.accept_irreversible:
+        raise InputError(
+            f"{plan.service} cannot simply go back to {plan.serve_version}",
+            expected="only migrations that can be taken back in between",
+            found=f"what {', '.join(plan.irreversible)} migrated is declared irreversible",
+            next_step=f"make sure that {plan.serve_version} can live with it, then say so (--accept-irreversible)",
+        )
+
+
 def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> DeployPlan:
     service = ports.ledger.read().services[request.service]
     live = service.slot(service.live).release if service.live else None
@@ -238,4 +255,5 @@ def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: Rollb
         smoke_tests=(),
         judge=JudgeSettings(),
         reason=request.reason,
+        migrations=plan.migrations,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from switchover.decide.deployment import DeployPlan
-from switchover.decide.record import apply_event, begin_rollout
+from switchover.decide.deployment import DeployPlan, choose_size
+from switchover.decide.record import begin_rollout
 from switchover.decide.rollback import DEPLOY
 from switchover.decide.rollout import Event
 from switchover.errors import InputError, UnhealthyError
@@ -20,11 +20,14 @@ from switchover.model import (
 )
 from switchover.operations.closing import close_rollout, find_closed
 from switchover.operations.environment import EnvironmentPorts
-from switchover.operations.lease import Claim, amend, check_claim, kept_alive, release, renew
-from switchover.operations.route import give, retire
+from switchover.operations.lease import Claim, amend, kept_alive, release, renew
+from switchover.operations.migration import contract
+from switchover.operations.rollout_record import enter, read_rollout, record_event, rollout_in
+from switchover.operations.route import free_size, give, retire
 
 _READY_POLL_SECONDS = 0.2
 _RESTARTS_THAT_ARE_A_LOOP = 2
+_STEPS_FROM = {Phase.TESTING: Event.TESTS_PASSED, Phase.APPROVING: Event.APPROVED}
 
 
 def begin(
@@ -46,17 +49,27 @@ def begin(
         return begin_rollout(plan, record, rollout_id=rollout_id, now=now, flow_run_id=flow_run_id, reasons=reasons)
 
     try:
-        return _rollout_in(amend(ports, claim, put), plan.release.service)
+        return rollout_in(amend(ports, claim, put), plan.release.service)
     except InputError:
         release(ports, claim)  # nothing was begun: the next one need not wait for the lease to run out
         raise
 
 
 def start_slot(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
-    """Start the release in the idle colour, with no traffic."""
-    rollout = _enter(ports, claim, rollout, Phase.STARTING, Event.PREPARED)
+    """Start the release in the idle colour, at the full size of the live one, with no traffic.
+
+    Neither gets smaller from here to the end of the rollout: each may have to take all of the traffic at once.
+    """
+    migrated = read_rollout(ports, claim, rollout.service).phase is Phase.MIGRATING
+    rollout = enter(ports, claim, rollout, Phase.STARTING, Event.MIGRATED if migrated else Event.PREPARED)
+    service, old = rollout.service, rollout.old_colour
     with kept_alive(ports, claim):
-        ports.slots.start(rollout.release, rollout.new_colour, rollout.workload, epoch=claim.epoch)
+        live_replicas = 0
+        if old is not None:
+            ports.slots.hold_size(service, old, epoch=claim.epoch)
+            live_replicas = ports.slots.read_status(service, old).wanted_replicas
+        sized = choose_size(rollout.workload, live_replicas)
+        ports.slots.start(rollout.release, rollout.new_colour, sized, epoch=claim.epoch)
     return rollout
 
 
@@ -67,9 +80,9 @@ def await_ready(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Roll
         renew(ports, claim)
         status = ports.slots.read_status(rollout.service, rollout.new_colour)
         if status.ready:
-            return _enter(ports, claim, rollout, Phase.TESTING, Event.READY)
+            return enter(ports, claim, rollout, Phase.TESTING, Event.READY)
         late = ports.clock.now() >= deadline
-        if late or len(status.restart_times) >= _RESTARTS_THAT_ARE_A_LOOP:
+        if late or status.blocked or len(status.restart_times) >= _RESTARTS_THAT_ARE_A_LOOP:
             raise _never_ready(ports, rollout, status, late=late)
         ports.clock.sleep(_READY_POLL_SECONDS)
 
@@ -106,66 +119,43 @@ def probe_all(
 def shift(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, canary_percent: int) -> Rollout:
     """Give the new colour its share. Done when the router accepted it and the data plane shows it."""
     rollout = read_rollout(ports, claim, rollout.service)
-    event = Event.TESTS_PASSED if rollout.phase is Phase.TESTING else Event.STEP_PASSED
+    event = _STEPS_FROM.get(rollout.phase, Event.STEP_PASSED)
     if not (rollout.phase is Phase.SHIFTING and rollout.canary_percent == canary_percent):
-        rollout = _record(ports, claim, rollout, event, canary_percent=canary_percent)
+        rollout = record_event(ports, claim, rollout, event, canary_percent=canary_percent)
     give(ports, claim, rollout.service, Route.giving(rollout.new_colour, canary_percent))
     return rollout
 
 
 def begin_bake(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
     """All traffic is on the new colour; the old one stays warm."""
-    return _enter(ports, claim, rollout, Phase.BAKING, Event.FULLY_SHIFTED)
+    return enter(ports, claim, rollout, Phase.BAKING, Event.FULLY_SHIFTED)
 
 
 def commit(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
     """The new colour is live from here on: what goes wrong now is finished forwards."""
-    return _enter(ports, claim, rollout, Phase.FINALIZING, Event.BAKED)
+    return enter(ports, claim, rollout, Phase.FINALIZING, Event.BAKED)
 
 
 def finalize(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, *, kind: str = DEPLOY) -> HistoryEntry:
-    """Drain and stop the old colour, and close the rollout as live."""
+    """Drain and stop the old colour, migrate what only that one needed, and close the rollout as live."""
     closed = find_closed(ports, rollout.service, rollout.id)
     if closed:
         return closed
     give(ports, claim, rollout.service, Route.giving(rollout.new_colour, 100))
+    return settle(ports, claim, rollout, kind=kind)
+
+
+def settle(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, *, kind: str) -> HistoryEntry:
+    """The end of a committed rollout that has all the traffic, whoever brings it about."""
     retire(ports, claim, rollout, rollout.new_colour.other)
-    return close_rollout(ports, claim, rollout, Event.FINALIZED, kind=kind)
-
-
-def read_rollout(ports: EnvironmentPorts, claim: Claim, service: str) -> Rollout:
-    """The rollout as the ledger has it now; raise `FencedError` when it is no longer the claim's."""
-    record = ports.ledger.read()
-    check_claim(record, claim)
-    return _rollout_in(record, service)
-
-
-def _enter(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, phase: Phase, event: Event) -> Rollout:
-    """Record the event that leads to `phase`, unless the rollout is there already (a repeated step)."""
-    current = read_rollout(ports, claim, rollout.service)
-    return current if current.phase is phase else _record(ports, claim, rollout, event)
-
-
-def _record(
-    ports: EnvironmentPorts, claim: Claim, rollout: Rollout, event: Event, *, canary_percent: int | None = None
-) -> Rollout:
-    def change(record: EnvironmentRecord) -> EnvironmentRecord:
-        return apply_event(record, rollout.service, event, now=ports.clock.now(), canary_percent=canary_percent)
-
-    return _rollout_in(amend(ports, claim, change), rollout.service)
-
-
-def _rollout_in(record: EnvironmentRecord, service: str) -> Rollout:
-    rollout = record.services[service].rollout
-    if rollout is None:
-        msg = f"the rollout of {service} is gone from the ledger"
-        raise ValueError(msg)
-    return rollout
+    free_size(ports, claim, rollout.service, rollout.new_colour)
+    reasons = contract(ports, claim, rollout)
+    return close_rollout(ports, claim, rollout, Event.FINALIZED, kind=kind, reasons=reasons)
 
 
 def _never_ready(ports: EnvironmentPorts, rollout: Rollout, status: SlotStatus, *, late: bool) -> UnhealthyError:
     log = ports.slots.read_log_tail(rollout.service, rollout.new_colour, 3)
-    why = f"after {rollout.workload.ready_seconds:.0f} s" if late else "they keep ending"
+    why = status.blocked or (f"after {rollout.workload.ready_seconds:.0f} s" if late else "they keep ending")
     return UnhealthyError(
         f"{rollout.service} {rollout.release.version} never became ready",
         expected=f"{status.wanted_replicas} replicas that answer {rollout.workload.health_path} with 200",

@@ -16,6 +16,13 @@ def give(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> N
         ports.router.confirm_route(service, route)
 
 
+def free_size(ports: EnvironmentPorts, claim: Claim, service: str, colour: Colour) -> None:
+    """Let the autoscaler of a colour choose again; nothing for one that the ledger has no workload of."""
+    workload = ports.ledger.read().services[service].slot(colour).workload
+    if workload is not None:
+        ports.slots.free_size(service, colour, workload, epoch=claim.epoch)
+
+
 def retire(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, colour: Colour) -> None:
     """Let a colour without traffic finish its requests, at most its drain time, then stop it."""
     deadline = ports.clock.now() + rollout.workload.drain_seconds

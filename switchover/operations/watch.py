@@ -8,13 +8,26 @@ from itertools import count
 
 from switchover.decide.health import Evidence, judge_health
 from switchover.decide.record import note_verdict
+from switchover.decide.rollback import ROLLBACK
 from switchover.decide.rollout import Event
 from switchover.errors import UnhealthyError
-from switchover.model import Colour, JudgeSettings, Observation, Phase, Rollout, SmokeTest, Standing, Tally, Verdict
+from switchover.model import (
+    Colour,
+    JudgeSettings,
+    Observation,
+    Phase,
+    Rollout,
+    SmokeTest,
+    Standing,
+    Tallies,
+    Verdict,
+    count_since,
+)
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, amend, renew
 from switchover.operations.retreat import retreat
-from switchover.operations.rollout import probe_all, read_rollout
+from switchover.operations.rollout import probe_all
+from switchover.operations.rollout_record import read_rollout
 
 LOOK_SECONDS = 1.0
 SMOKE_EVERY_LOOKS = 10
@@ -27,14 +40,19 @@ class Watch:
     """What is carried from look to look and from step to step: the evidence, and the counters as last read."""
 
     evidence: Evidence
-    tallies: dict[Colour, Tally]
+    tallies: dict[Colour, Tallies]
     log_lines: int = 0
     log_errors: int = 0
     probe_failures: int = 0
 
 
 def open_watch(ports: EnvironmentPorts, rollout: Rollout) -> Watch:
-    """The counters before the first user: what the smoke tests logged and asked is nobody's evidence."""
+    """The counters before the first user: what the smoke tests logged and asked is nobody's evidence.
+
+    A rollback is not watched: what counts requests may be gone, and must not stand in its way.
+    """
+    if rollout.strategy == ROLLBACK:
+        return Watch(Evidence(), {})
     lines, errors = ports.slots.read_log_counts(rollout.service, rollout.new_colour)
     return Watch(Evidence(), ports.signals.read_tallies(rollout.service), lines, errors)
 
@@ -89,15 +107,18 @@ def look(
 ) -> tuple[Watch, Observation, Verdict]:
     """One look: what changed since the last one, and what the judge says of it."""
     new, old = rollout.new_colour, rollout.new_colour.other
-    tallies = ports.signals.read_tallies(rollout.service)
     before = watching.tallies
+    # What a source that says nothing now has counted is kept: when it speaks again, that is no news.
+    tallies: dict[Colour, Tallies] = {
+        colour: {**before[colour], **sources} for colour, sources in ports.signals.read_tallies(rollout.service).items()
+    }
     status = ports.slots.read_status(rollout.service, new)
     lines, errors = ports.slots.read_log_counts(rollout.service, new)
     probe_failures = 0 if status.ready else watching.probe_failures + 1
     observation = Observation(
         at=ports.clock.now(),
-        canary=tallies[new].since(before[new]),
-        live=tallies[old].since(before[old]),
+        canary=count_since(tallies[new], before[new]),
+        live=count_since(tallies[old], before[old]),
         probe_failures=probe_failures,
         restart_times=status.restart_times,
         log_lines=max(0, lines - watching.log_lines),

@@ -97,7 +97,9 @@ class Project:
             router=target.router,
             signals=target.signals,
             prober=target.prober,
-            store=self.store,
+            preflight=target.preflight,
+            migrator=target.migrator,
+            releases=self.store,
             notifier=SilentNotifier(),
             clock=self.clock,
         )

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from switchover.decide.deployment import Action, DeployPlan, DeployRequest, plan_deployment
+from switchover.decide.live import Live
 from switchover.decide.strategy import NAMED, OWN_STEPS, choose_steps
-from switchover.model import Colour, EnvironmentRecord, JudgeSettings, Step
+from switchover.model import Colour, EnvironmentRecord, JudgeSettings, ServiceRecord, Step
 from tests.builders import WORKLOAD, a_live_record, a_release
 
 
@@ -25,8 +26,15 @@ def a_request(version: str = "1.1.0", strategy: str = "canary-10") -> DeployRequ
     )
 
 
+def plan_against(request: DeployRequest, record: EnvironmentRecord) -> DeployPlan:
+    """Where the target shows what the ledger says."""
+    service = record.services.get("shop", ServiceRecord())
+    release = service.slot(service.live).release if service.live else None
+    return plan_deployment(request, record, Live(service.live, release.version if release else None))
+
+
 def test_the_first_release_goes_to_blue_in_one_step_without_a_bake() -> None:
-    plan = plan_deployment(a_request(), EnvironmentRecord("production"))
+    plan = plan_against(a_request(), EnvironmentRecord("production"))
     assert (plan.action, plan.new_colour, plan.old_colour) == (Action.ROLL_OUT, "blue", None)
     assert plan.steps == (Step(100, 0.0),)
     assert plan.bake_seconds == 0
@@ -34,12 +42,12 @@ def test_the_first_release_goes_to_blue_in_one_step_without_a_bake() -> None:
 
 @pytest.mark.parametrize("colour", list(Colour))
 def test_the_next_release_goes_to_the_idle_colour(colour: Colour) -> None:
-    plan = plan_deployment(a_request(), a_live_record("1.0.0", colour))
+    plan = plan_against(a_request(), a_live_record("1.0.0", colour))
     assert (plan.new_colour, plan.old_colour, plan.old_version) == (colour.other, colour, "1.0.0")
 
 
 def test_exactly_the_live_release_and_workload_is_nothing_to_do() -> None:
-    plan = plan_deployment(a_request("1.0.0"), a_live_record("1.0.0"))
+    plan = plan_against(a_request("1.0.0"), a_live_record("1.0.0"))
     assert plan.action is Action.NOTHING
     assert plan.steps == ()
     assert "already live on blue" in plan.reason
@@ -47,7 +55,7 @@ def test_exactly_the_live_release_and_workload_is_nothing_to_do() -> None:
 
 def test_the_live_version_with_another_workload_is_rolled_out() -> None:
     request = replace(a_request("1.0.0"), workload=replace(WORKLOAD, replicas=5))
-    plan: DeployPlan = plan_deployment(request, a_live_record("1.0.0"))
+    plan: DeployPlan = plan_against(request, a_live_record("1.0.0"))
     assert plan.action is Action.ROLL_OUT
 
 

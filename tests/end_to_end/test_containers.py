@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from switchover.adapters.connect import LocalEnvironment, open_local
+from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.adapters.release_tools import open_release_tools, read_release_scope
 from switchover.config import Config, load_config
 from switchover.decide.outcome import Done, Skipped
@@ -63,7 +64,7 @@ class Boxes:
         roll_out(self.local.ports, claim, plan, rollout_id=version, kind="deploy")
 
     def find(self, version: str) -> Release:
-        found = self.local.ports.store.find("tiny", version)
+        found = self.local.ports.releases.find("tiny", version)
         assert found is not None
         return found
 
@@ -113,7 +114,8 @@ def test_an_image_that_is_stored_is_not_built_again(boxes: Boxes) -> None:
     first = boxes.release()
     artifact = boxes.find("1.0.0").artifact
     (boxes.config.artifacts_folder() / "index" / "tiny" / "index.json").unlink()
-    boxes.local.ports.store.put("tiny", "1.0.0", "image", boxes.local.ports.store.fetch(artifact.digest))
+    store = FolderArtifacts(boxes.config.artifacts_folder())
+    store.put("tiny", "1.0.0", "image", store.fetch(artifact.digest))
     boxes.repository.git("tag", "--delete", first.components[0].component.tag)
     again = boxes.release()
     assert again.components[0].release == first.components[0].release

@@ -16,7 +16,7 @@ from switchover.operations import roll_out as roll_out_module
 from switchover.operations.roll_out import roll_out
 
 # Before the rollout begins, and after it has ended, the flow does what its callers do for `roll_out`.
-AROUND = {"plan_deploy", "recover_abandoned", "acquire"}
+AROUND = {"plan_deploy", "recover_abandoned", "require_ready", "acquire"}
 
 
 def calls_of(function: Callable[..., Any]) -> Iterator[str]:

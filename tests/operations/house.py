@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from switchover.decide.deployment import DeployPlan
+from switchover.decide.deployment import DeployPlan, plan_expansion
 from switchover.decide.rollback import DEPLOY, RollbackPlan
 from switchover.errors import LedgerConflictError
 from switchover.model import (
+    Approval,
     Colour,
     EnvironmentRecord,
     HistoryEntry,
     JudgeSettings,
+    Phase,
     Release,
     Route,
     ServiceRecord,
@@ -20,11 +22,12 @@ from switchover.model import (
     Tally,
     Workload,
 )
+from switchover.operations.approval import answer_approval
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, acquire
 from switchover.operations.roll_out import roll_out
 from switchover.operations.rollback import RollbackRequest, read_plan, roll_back
-from tests.builders import a_plan
+from tests.builders import WORKLOAD, a_plan
 from tests.fakes import FakeClock, FakeFence, FakeTarget
 
 Wrap = Callable[[str, Callable[..., object]], Callable[..., object]]
@@ -92,6 +95,8 @@ class House:
     ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
     clock: FakeClock = field(default_factory=FakeClock)
     told: Told = field(default_factory=Told)
+    workload: Workload = WORKLOAD
+    approval_seconds: float | None = None
     target: FakeTarget = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,9 +107,12 @@ class House:
     ) -> EnvironmentPorts:
         """The ports; `wrap` may stand around every effect."""
         ledger, slots, router = self.ledger, self.target.slots, self.target.router
+        preflight, migrator = self.target.preflight, self.target.migrator
         if wrap is not None:
             ledger = Wrapped(ledger, {"write", "append_history"}, wrap)  # type: ignore[assignment]
-            slots = Wrapped(slots, {"start", "stop"}, wrap)  # type: ignore[assignment]
+            slots = Wrapped(slots, {"start", "stop", "hold_size", "free_size"}, wrap)  # type: ignore[assignment]
+            preflight = Wrapped(preflight, {"back_up"}, wrap)  # type: ignore[assignment]
+            migrator = Wrapped(migrator, {"migrate"}, wrap)  # type: ignore[assignment]
             router = Wrapped(router, {"set_route"}, wrap)  # type: ignore[assignment]
         return EnvironmentPorts(
             name="production",
@@ -113,7 +121,9 @@ class House:
             router=router,
             signals=self.target.signals,
             prober=self.target.prober,
-            store=None,  # type: ignore[arg-type]  # nothing in a rollout asks for it
+            preflight=preflight,
+            migrator=migrator,
+            releases=None,  # type: ignore[arg-type]  # nothing in a rollout asks for it
             notifier=self.told,
             clock=self.clock,
         )
@@ -128,8 +138,12 @@ class House:
         self.clock.on_sleep = second
 
     def plan(self, version: str) -> DeployPlan:
+        plan = a_plan(self.ledger.record, version)
         return replace(
-            a_plan(self.ledger.record, version),
+            plan,
+            workload=self.workload,
+            migrations=plan_expansion(plan.release, self.workload),
+            approval_seconds=self.approval_seconds if self.service.live else None,
             steps=(Step(10, 3.0), Step(50, 3.0), Step(100, 0.0)) if self.service.live else (Step(100, 0.0),),
             bake_seconds=2.0 if self.service.live else 0.0,
             judge=JudgeSettings(),
@@ -140,6 +154,18 @@ class House:
         plan = self.plan(version)
         claim: Claim = acquire(ports, f"deploy of {version}", plan.lease_seconds)
         return roll_out(ports, claim, plan, rollout_id=run or f"run-{version}", kind=DEPLOY, flow_run_id=run)
+
+    def answer(self, approval: Approval) -> None:
+        """A person answers as soon as somebody waits for it."""
+        before = self.clock.on_sleep
+
+        def answering(now: float) -> None:
+            before(now)
+            rollout = self.service.rollout
+            if rollout is not None and rollout.phase is Phase.APPROVING:
+                answer_approval(self.ports(), "shop", approval)
+
+        self.clock.on_sleep = answering
 
     def let_the_lease_expire(self) -> None:
         self.clock.time += 60
@@ -163,6 +189,7 @@ class House:
         assert (release, workload) == (service.slot(service.live).release, service.slot(service.live).workload)
         assert service.slot(service.live.other).release is None
         assert release.version in versions
+        assert not self.target.slots.held, "both sizes are free again"
         assert self.ledger.record.lease is None
 
 

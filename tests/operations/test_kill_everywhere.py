@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from switchover.model import Approval, Migrations
 from switchover.operations.recovery import recover_abandoned
 from switchover.operations.rollback import RollbackRequest
+from tests.builders import WORKLOAD
 from tests.operations.house import Bomb, House, Killed, bring_back
 
 MOST_EFFECTS = 40
@@ -32,8 +34,13 @@ def count_effects(kind: str) -> int:
 
 
 def run(house: House, kind: str, bomb: Bomb) -> None:
-    """Deploy 1.1.0, or redeploy 1.0.0 over a live 1.1.0, or take back a 1.1.0 that is at 50 %; with the bomb."""
+    """Do that with the bomb: a deployment of 1.1.0, a redeployment of 1.0.0, or taking a 1.1.0 back from 50 %."""
     if kind == "deploy":
+        house.deploy("1.1.0", house.ports(bomb))
+    elif kind == "migrated deploy":
+        house.workload = replace(WORKLOAD, migrations=Migrations(("up",), ("tidy",), ("down",)))
+        house.approval_seconds = 60.0
+        house.answer(Approval(approved=True, by="a person", comment="", at=0.0))
         house.deploy("1.1.0", house.ports(bomb))
     elif kind == "redeploy":
         house.deploy("1.1.0")
@@ -63,7 +70,7 @@ def stop_at_half(house: House) -> None:
     assert house.target.router.routes["shop"].green_percent == 50
 
 
-KINDS = ("deploy", "redeploy", "retreat")
+KINDS = ("deploy", "migrated deploy", "redeploy", "retreat")
 CELLS = [(kind, number, after) for kind in KINDS for number in range(count_effects(kind)) for after in (False, True)]
 
 

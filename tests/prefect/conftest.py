@@ -26,7 +26,12 @@ class OpenHouse(Protocol):
     """Opens a house on the session's server."""
 
     def __call__(
-        self, *, hold_seconds: float = ..., lease_seconds: float = ..., secrets: str = ...
+        self,
+        *,
+        hold_seconds: float = ...,
+        lease_seconds: float = ...,
+        secrets: str = ...,
+        approval_seconds: float | None = ...,
     ) -> AbstractContextManager[House]: ...
 
 
@@ -48,7 +53,11 @@ def house(tmp_path: Path, prefect_server: PrefectServer) -> Iterator[House]:
 @pytest.fixture
 def open_house_with(tmp_path: Path, prefect_server: PrefectServer) -> OpenHouse:
     def open_it(
-        *, hold_seconds: float = 300, lease_seconds: float = 120, secrets: str = ""
+        *,
+        hold_seconds: float = 300,
+        lease_seconds: float = 120,
+        secrets: str = "",
+        approval_seconds: float | None = None,
     ) -> AbstractContextManager[House]:
         return open_house(
             tmp_path / "project",
@@ -56,6 +65,7 @@ def open_house_with(tmp_path: Path, prefect_server: PrefectServer) -> OpenHouse:
             hold_seconds=hold_seconds,
             lease_seconds=lease_seconds,
             secrets=secrets,
+            approval_seconds=approval_seconds,
         )
 
     return open_it

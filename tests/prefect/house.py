@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import psutil
 
 from switchover.adapters.connect import LocalEnvironment, open_local
+from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.config import Config, load_config
 from switchover.decide.rollback import DEPLOY
 from switchover.model import Colour, EnvironmentRecord, HistoryEntry, Phase, Release, Rollout, Route
@@ -49,6 +50,7 @@ steps = [{{ canary_percent = 50, hold_seconds = {hold_seconds} }}, {{ canary_per
 bake_seconds = 0
 lease_seconds = {lease_seconds}
 judge = {{ no_data_seconds = 600 }}
+{approval}
 
 [environments.{environment}.services.tiny]
 """
@@ -78,7 +80,7 @@ class House:
 
     def publish(self, version: str, server: str = "") -> Release:
         """Release the tiny server, or another program."""
-        store = self.local().ports.store
+        store = FolderArtifacts(self.config.artifacts_folder())
         archive, program = self.folder / f"{version}.tar.gz", self.folder / f"{version}.py"
         program.write_text(server or _SERVER.read_text())
         with tarfile.open(archive, "w:gz") as tar:
@@ -287,13 +289,26 @@ class House:
 
 @contextmanager
 def open_house(
-    folder: Path, server: PrefectServer, *, hold_seconds: float = 300, lease_seconds: float = 120, secrets: str = ""
+    folder: Path,
+    server: PrefectServer,
+    *,
+    hold_seconds: float = 300,
+    lease_seconds: float = 120,
+    secrets: str = "",
+    approval_seconds: float | None = None,
 ) -> Iterator[House]:
     """A project with 1.0.0 live on blue, and 1.1.0 released."""
     environment = f"test-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
+    approval = "" if approval_seconds is None else f"approval = {{ timeout_seconds = {approval_seconds} }}"
     (folder / "switchover.toml").write_text(
-        _CONFIG.format(environment=environment, hold_seconds=hold_seconds, lease_seconds=lease_seconds, secrets=secrets)
+        _CONFIG.format(
+            environment=environment,
+            hold_seconds=hold_seconds,
+            lease_seconds=lease_seconds,
+            secrets=secrets,
+            approval=approval,
+        )
     )
     house = House(folder, environment, server)
     try:
