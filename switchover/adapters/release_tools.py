@@ -74,6 +74,7 @@ def _service(name: str, config: ServiceConfig) -> Service:
         package=config.package or name,
         build=tuple(config.build or ()),
         dockerfile=container.dockerfile if container else "",
+        elsewhere=config.command is None and container is None,
         context=folder if container is None or container.context is None else _relative(name, container.context),
     )
 

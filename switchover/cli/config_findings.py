@@ -57,6 +57,7 @@ def _judge_service(config: Config, name: str) -> Iterator[Finding]:
         yield from _judge_command(f"{key}.command", service.command[0], None if service.build else folder)
     if service.container:
         yield from _judge_container(f"{key}.container", config.root, service.path, service.container)
+    yield from _judge_manifests(config, name)
     if service.build:
         yield from _judge_command(f"{key}.build", service.build[0], config.root)
     for variable in service.secret_variables:
@@ -73,6 +74,21 @@ def _judge_package(config: Config, name: str) -> Iterator[Finding]:
         find_service_package(by_folder, Service(name, folder, service.package or name, tuple(service.build or ())))
     except InputError as error:
         yield Finding(f"services.{name}.package", f"{error.problem.failed}: {error.problem.found}")
+
+
+def _judge_manifests(config: Config, name: str) -> Iterator[Finding]:
+    """Those of the service itself, and those that an environment has instead."""
+    declared = config.services[name].kubernetes
+    if declared is None:
+        return
+    stated = {f"services.{name}.kubernetes.manifests": declared.manifests} | {
+        f"environments.{environment}.services.{name}.manifests": placed.manifests
+        for environment in config.environments
+        if (placed := config.placement(environment, name)).manifests
+    }
+    for key, place in stated.items():
+        if not (config.root / place).exists():
+            yield Finding(key, f"there is no file or folder {place}")
 
 
 def _judge_container(key: str, root: Path, path: str, container: ContainerConfig) -> Iterator[Finding]:

@@ -35,7 +35,8 @@ class Service:
 
     `build` is a command run at the root of an export of the commit; in it `{output}` is the folder to fill and
     `{python}` this Python. Without one, the service is its folder with the packages that it needs in `packages/`.
-    With a `dockerfile` it is an image, built from the folder `context` (empty: the repository).
+    With a `dockerfile` it is an image, built from the folder `context` (empty: the repository). One that is built
+    `elsewhere` is versioned and tagged here, and that is all.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Service:
     build: tuple[str, ...] = ()
     dockerfile: str = ""
     context: str = ""
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def choose_components(
     for service in sorted(services, key=lambda each: each.name):
         package = find_service_package(by_folder, service)
         tag = write_tag(tag_format, package.name, package.version)
-        kind = ComponentKind.IMAGE if service.dockerfile else ComponentKind.SERVICE
+        kind = _choose_service_kind(service)
         chosen.append(Component(service.name, package.name, package.version, kind, package.folder, tag))
     deployed = {component.package for component in chosen}
     for package in packages:
@@ -112,6 +114,12 @@ def choose_components(
             kind = _choose_kind(package)
             chosen.append(Component(package.name, package.name, package.version, kind, package.folder, tag))
     return tuple(chosen)
+
+
+def _choose_service_kind(service: Service) -> ComponentKind:
+    if service.elsewhere:
+        return ComponentKind.TAG
+    return ComponentKind.IMAGE if service.dockerfile else ComponentKind.SERVICE
 
 
 def find_service_package(by_folder: dict[str, Package], service: Service) -> Package:

@@ -44,7 +44,7 @@ def test_a_container_service_needs_no_command() -> None:
 @pytest.mark.parametrize(
     ("service", "message"),
     [
-        ({}, "either `command`.*or a section `container`.*got neither"),
+        ({}, "a `command`.*or a section `container` or `kubernetes`, got none"),
         ({"command": ["./run"], "container": {}}, "got both"),
         ({"build": ["make"], "container": {}}, "said by its dockerfile"),
         ({"container": {"prot": 80}}, r"unknown key services.shop.container.prot \(did you mean port\?\)"),
@@ -67,6 +67,8 @@ def test_a_container_workload_survives_the_ledger() -> None:
         ('command = ["./run"]', ComponentKind.SERVICE, "services/shop"),
         ("[services.shop.container]", ComponentKind.IMAGE, "services/shop"),
         ('[services.shop.container]\ncontext = "."', ComponentKind.IMAGE, ""),
+        # Its image comes from elsewhere: here it is versioned and tagged.
+        ('kubernetes = { manifests = "k8s", image = "registry.example/shop" }', ComponentKind.TAG, "services/shop"),
     ],
 )
 def test_a_container_service_is_released_as_an_image(
