@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 UV     := 0.13.9
 DEMO_OUTPUT ?= demo-output
+E2E_FIGURES ?= .switchover/e2e-figures.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-ui demo-stop test test-slow lint check format lock deployments benchmarks docs clean
+.PHONY: help setup demo demo-ui demo-stop test test-slow e2e lint check format lock deployments benchmarks docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,10 +35,16 @@ demo-stop: $(READY)  ## end what `make demo-ui` left up
 	@$(BIN)/switchover demo --stop --output $(DEMO_OUTPUT)
 
 test: $(READY)  ## the tests, with real Prefect, Envoy and processes
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not cluster"
 
 test-slow: $(READY)  ## the demo as a test, the kill matrix, and what has to wait for a heartbeat
 	$(BIN)/pytest -m slow --timeout 900
+
+e2e: $(READY)  ## a real Kubernetes cluster is made, every test on it run, its figures printed, and it is taken down
+	@rm -f $(E2E_FIGURES); status=0; \
+	  SWITCHOVER_E2E_FIGURES=$(abspath $(E2E_FIGURES)) $(BIN)/python -m tests.cluster.run -- \
+	  $(BIN)/pytest -m cluster -p no:cacheprovider --timeout 900 tests || status=$$?; \
+	  test ! -e $(E2E_FIGURES) || cat $(E2E_FIGURES); exit $$status
 
 lint: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -72,7 +72,7 @@ def deploy(
 
     watching = open_eyes(place, rollout)
     for step in plan.steps:
-        rollout = switch(place, claim, rollout, step.canary_percent)
+        rollout, watching = switch(place, claim, rollout, watching, step.canary_percent)
         watching = watch_traffic(place, claim, rollout, watching, step.hold_seconds, plan.judge)
 
     rollout = bake(place, claim, rollout)

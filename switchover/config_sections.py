@@ -278,6 +278,10 @@ class KubernetesConfig(Section):
     prometheus: PrometheusConfig | None = Field(
         None, description="What counts requests; without it only `instant` can be used, and only fixed rules judge."
     )
+    signature_key: str | None = Field(
+        None,
+        description="A public key of cosign, relative to this file: only images that are signed with it come live.",
+    )
 
 
 class ApprovalConfig(Section):

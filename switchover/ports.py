@@ -7,6 +7,7 @@ effect one step (docs/decisions/0003).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -108,8 +109,11 @@ class Router(Protocol):
     def read_route(self, service: str) -> Route | None:
         """The split that the router applies now, by its own word; None when it knows no such service."""
 
-    def confirm_route(self, service: str, route: Route) -> None:
-        """Send tagged probes through the data plane; raise `TargetError` unless they show this split."""
+    def confirm_route(self, service: str, route: Route) -> Mapping[Colour, int]:
+        """Send tagged probes through the data plane; raise `TargetError` unless they show this split.
+
+        Returns how many of them each colour has answered that `Signals` cannot tell from a user's requests.
+        """
 
     def read_active_requests(self, service: str, colour: Colour) -> int:
         """Requests in flight to `colour`."""

@@ -9,7 +9,7 @@ from switchover.decide.report import Look
 from switchover.model import JudgeSettings, Observation, Rollout, SmokeTest, Verdict
 from switchover.operations.lease import Claim
 from switchover.operations.rollout import shift
-from switchover.operations.watch import Watch, open_watch, watch
+from switchover.operations.watch import Watch, discount, open_watch, watch
 from tasks.place import Place
 from tasks.repeating import worth_repeating
 from tasks.report import show_timeline
@@ -39,9 +39,10 @@ def open_eyes(place: Place, rollout: Rollout) -> Watch:
     timeout_seconds=120,
     cache_policy=NO_CACHE,
 )
-def switch(place: Place, claim: Claim, rollout: Rollout, canary_percent: int) -> Rollout:
+def switch(place: Place, claim: Claim, rollout: Rollout, watching: Watch, canary_percent: int) -> tuple[Rollout, Watch]:
     """Give the new colour its share of the traffic, and see it confirmed."""
-    return shift(place.connect(), claim, rollout, canary_percent)
+    rollout, probes = shift(place.connect(), claim, rollout, canary_percent)
+    return rollout, discount(watching, probes)
 
 
 @task(

@@ -179,6 +179,7 @@ class FakeRouter:
         self.failures = Failures()
         self.routes = {service: Route(100, 0) for service in services}
         self.shows: dict[str, Route] = {}
+        self.counted_probes: dict[Colour, int] = {}
         self.active: dict[Place, int] = defaultdict(int)
         self._fence = fence
         self._effects = effects
@@ -194,13 +195,14 @@ class FakeRouter:
         self.failures.raise_next("read_route")
         return self.routes.get(service)
 
-    def confirm_route(self, service: str, route: Route) -> None:
+    def confirm_route(self, service: str, route: Route) -> dict[Colour, int]:
         self._require(service)
         self.failures.raise_next("confirm_route")
         shown = self.shows.get(service, self.routes[service])
         if shown != route:
             failed = f"the traffic of {service} does not follow its route"
             raise TargetError(failed, expected=str(route), found=str(shown), next_step="repeat")
+        return dict(self.counted_probes)
 
     def read_active_requests(self, service: str, colour: Colour) -> int:
         return self.active[service, colour]

@@ -31,6 +31,7 @@ class ClusterFacts:
     settings: KubernetesConfig
     kubeconfig: Path | None
     services: dict[str, PlacedService] = field(default_factory=dict)
+    signature_key: Path | None = None
 
     @classmethod
     def of(cls, config: Config, environment: str) -> ClusterFacts | None:
@@ -43,6 +44,7 @@ class ClusterFacts:
             settings,
             place.expanduser().absolute() if place else None,
             {name: placed for name in config.services if (placed := _place(config, environment, name))},
+            (config.root / settings.signature_key).absolute() if settings.signature_key else None,
         )
 
 

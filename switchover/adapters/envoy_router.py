@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from switchover.adapters.environment_folder import EnvironmentFolder
@@ -86,7 +87,7 @@ class EnvoyRouter:
             return None
         return None if applied is None else read_weights(applied.configuration)
 
-    def confirm_route(self, service: str, route: Route) -> None:
+    def confirm_route(self, service: str, route: Route) -> Mapping[Colour, int]:
         """Prove the split on every worker thread of Envoy, by probes on both sides of its border.
 
         The probes ask the health path and are counted nowhere. Raises `TargetError` when they show another
@@ -106,6 +107,7 @@ class EnvoyRouter:
                 found="; ".join(seen),
                 next_step="repeat; if it stays so, look at envoy.log in the environment's state folder",
             )
+        return {}
 
     def read_active_requests(self, service: str, colour: Colour) -> int:
         """Requests in flight to `colour`, probes included."""

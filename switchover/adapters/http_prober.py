@@ -25,7 +25,7 @@ class HttpProber:
                 test.name, passed=False, status=None, seconds=time.monotonic() - began, detail=_why(error)
             )
         seconds = time.monotonic() - began
-        trouble = _judge(test, status, body, seconds)
+        trouble = judge_answer(test, status, body, seconds)
         return ProbeResult(
             test.name, passed=not trouble, status=status, seconds=seconds, detail=trouble or "as expected"
         )
@@ -66,7 +66,8 @@ def _ask(address: str, test: SmokeTest, ends: float) -> tuple[int, str]:
         connection.close()
 
 
-def _judge(test: SmokeTest, status: int, body: str, seconds: float) -> str:
+def judge_answer(test: SmokeTest, status: int, body: str, seconds: float) -> str:
+    """What is wrong with an answer; empty: it is as expected."""
     if status != test.expect_status:
         return f"status {status} instead of {test.expect_status}"
     if test.body_contains and test.body_contains not in body:

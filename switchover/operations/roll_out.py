@@ -19,7 +19,7 @@ from switchover.operations.rollout import (
     shift,
     start_slot,
 )
-from switchover.operations.watch import open_watch, watch
+from switchover.operations.watch import discount, open_watch, watch
 
 
 def roll_out(
@@ -42,12 +42,12 @@ def roll_out(
         rollout = await_approval(ports, claim, ask_approval(ports, claim, rollout), plan.approval_seconds)
     watching = open_watch(ports, rollout)
     for step in plan.steps:
-        rollout = shift(ports, claim, rollout, step.canary_percent)
+        rollout, probes = shift(ports, claim, rollout, step.canary_percent)
         watching = watch(
             ports,
             claim,
             rollout,
-            watching,
+            discount(watching, probes),
             hold_seconds=step.hold_seconds,
             settings=plan.judge,
             report=_say_nothing,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from switchover.decide.deployment import DeployPlan, choose_size
 from switchover.decide.record import begin_rollout
 from switchover.decide.rollback import DEPLOY
 from switchover.decide.rollout import Event
 from switchover.errors import InputError, UnhealthyError
 from switchover.model import (
+    Colour,
     EnvironmentRecord,
     HistoryEntry,
     Phase,
@@ -116,14 +119,18 @@ def probe_all(
     return tuple(results)
 
 
-def shift(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, canary_percent: int) -> Rollout:
-    """Give the new colour its share. Done when the router accepted it and the data plane shows it."""
+def shift(
+    ports: EnvironmentPorts, claim: Claim, rollout: Rollout, canary_percent: int
+) -> tuple[Rollout, Mapping[Colour, int]]:
+    """Give the new colour its share. Done when the router accepted it and the data plane shows it.
+
+    With the rollout come the probes of each colour that look like a user's requests.
+    """
     rollout = read_rollout(ports, claim, rollout.service)
     event = _STEPS_FROM.get(rollout.phase, Event.STEP_PASSED)
     if not (rollout.phase is Phase.SHIFTING and rollout.canary_percent == canary_percent):
         rollout = record_event(ports, claim, rollout, event, canary_percent=canary_percent)
-    give(ports, claim, rollout.service, Route.giving(rollout.new_colour, canary_percent))
-    return rollout
+    return rollout, give(ports, claim, rollout.service, Route.giving(rollout.new_colour, canary_percent))
 
 
 def begin_bake(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from switchover.model import Colour, Rollout, Route
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, kept_alive, renew
@@ -9,11 +11,11 @@ from switchover.operations.lease import Claim, kept_alive, renew
 _DRAIN_POLL_SECONDS = 0.1
 
 
-def give(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> None:
-    """Apply a route and see it confirmed through the data plane."""
+def give(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> Mapping[Colour, int]:
+    """Apply a route and see it confirmed through the data plane; the probes that count as a user's requests."""
     with kept_alive(ports, claim):
         ports.router.set_route(service, route, epoch=claim.epoch)
-        ports.router.confirm_route(service, route)
+        return ports.router.confirm_route(service, route)
 
 
 def free_size(ports: EnvironmentPorts, claim: Claim, service: str, colour: Colour) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from switchover.decide.health import Evidence, judge_health
@@ -20,6 +20,7 @@ from switchover.model import (
     SmokeTest,
     Standing,
     Tallies,
+    Tally,
     Verdict,
     count_since,
 )
@@ -37,13 +38,17 @@ Report = Callable[[Observation, Verdict], None]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is carried from look to look and from step to step: the evidence, and the counters as last read."""
+    """What is carried from look to look and from step to step: the evidence, and the counters as last read.
+
+    `own_requests` are those that we sent ourselves and that were not found in the counters yet.
+    """
 
     evidence: Evidence
     tallies: dict[Colour, Tallies]
     log_lines: int = 0
     log_errors: int = 0
     probe_failures: int = 0
+    own_requests: Mapping[Colour, int] = field(default_factory=dict)
 
 
 def open_watch(ports: EnvironmentPorts, rollout: Rollout) -> Watch:
@@ -55,6 +60,12 @@ def open_watch(ports: EnvironmentPorts, rollout: Rollout) -> Watch:
         return Watch(Evidence(), {})
     lines, errors = ports.slots.read_log_counts(rollout.service, rollout.new_colour)
     return Watch(Evidence(), ports.signals.read_tallies(rollout.service), lines, errors)
+
+
+def discount(watching: Watch, probes: Mapping[Colour, int]) -> Watch:
+    """Expect so many good requests of our own in the counters: nobody may be called healthy for those."""
+    expected = {colour: watching.own_requests.get(colour, 0) + probes.get(colour, 0) for colour in Colour}
+    return replace(watching, own_requests=expected)
 
 
 def watch(
@@ -115,10 +126,13 @@ def look(
     status = ports.slots.read_status(rollout.service, new)
     lines, errors = ports.slots.read_log_counts(rollout.service, new)
     probe_failures = 0 if status.ready else watching.probe_failures + 1
+    own = watching.own_requests
+    canary, own_canary = _without_own(count_since(tallies[new], before[new]), own.get(new, 0))
+    live, own_live = _without_own(count_since(tallies[old], before[old]), own.get(old, 0))
     observation = Observation(
         at=ports.clock.now(),
-        canary=count_since(tallies[new], before[new]),
-        live=count_since(tallies[old], before[old]),
+        canary=canary,
+        live=live,
         probe_failures=probe_failures,
         restart_times=status.restart_times,
         log_lines=max(0, lines - watching.log_lines),
@@ -128,7 +142,18 @@ def look(
         failed_smoke_tests=failed_smoke_tests,
     )
     evidence, verdict = judge_health(watching.evidence, observation, settings)
-    return Watch(evidence, tallies, lines, errors, probe_failures), observation, verdict
+    left = {new: own_canary, old: own_live}
+    return Watch(evidence, tallies, lines, errors, probe_failures, left), observation, verdict
+
+
+def _without_own(seen: Tally, own: int) -> tuple[Tally, int]:
+    """Without the good requests that may be our own, and how many of those are still to come.
+
+    The counters lag behind, so the first good ones are taken for ours; a bad one is always somebody's.
+    """
+    found = min(own, seen.requests - max(seen.errors, seen.slow))
+    found = max(0, found)
+    return replace(seen, requests=seen.requests - found), own - found
 
 
 def _note(ports: EnvironmentPorts, claim: Claim, service: str, verdict: Verdict) -> None:

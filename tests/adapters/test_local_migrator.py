@@ -77,14 +77,12 @@ def test_a_failure_says_the_status_and_the_end_of_the_log_and_is_run_again(case:
 
 
 def test_one_that_takes_too_long_is_ended_with_all_that_it_started(case: Case) -> None:
-    script = """\
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-open(sys.argv[1], "w").write(str(child.pid))
-time.sleep(60)
-"""
+    migration = case.migration("pass", timeout_seconds=2.0)
+    script = f"sleep 60 & echo $! > {case.trace}; wait"
+    declared = replace(migration.workload.migrations, expand=("sh", "-c", script))
+    migration = replace(migration, workload=replace(migration.workload, migrations=declared))
     with pytest.raises(UnhealthyError, match="ran longer than 2 s"):
-        case.migrator.migrate(case.migration(script, timeout_seconds=2.0), "run-1", epoch=1)
+        case.migrator.migrate(migration, "run-1", epoch=1)
     child = int(case.trace.read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 

@@ -15,9 +15,11 @@ import pytest
 from switchover.model import Colour, Release, Tally, Workload
 from switchover.ports import Prober, Router, Signals, Slots
 from tests.container_fixtures import EngineCase
+from tests.contracts.kube_case import cluster_case, kube_case
 from tests.fakes import Answer, FakeFence, FakeTarget
 from tests.local_target_fixtures import LocalCase, artifact_of, ask, local_environment, make_workload
 
+__all__ = ["cluster_case", "kube_case"]  # fixtures of a file of their own
 _NUMBERS = count()
 
 

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from switchover.errors import FencedError, InputError, TargetError
 from switchover.model import Colour, Route, Workload
 from tests.contracts.conftest import Case
+from tests.contracts.kube_case import cluster_workload, kube_workload
+from tests.contracts.kube_route_case import cluster_route_case, kube_route_case
+from tests.kube_emulator import KubeEmulator
+from tests.local_target_fixtures import make_workload
 
 EPOCH = 1
+
+
+CLUSTER = pytest.param("cluster", marks=pytest.mark.cluster)
+
+
+@pytest.fixture(params=["fakes", "envoy and supervisord", "kubernetes gateway", "kubernetes ingress-nginx", CLUSTER])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, kind: str) -> Iterator[Case]:
+    """The two of every contract, and Kubernetes."""
+    if kind == "cluster":
+        with cluster_route_case() as on_cluster:
+            yield on_cluster
+    elif kind.startswith("kubernetes"):
+        emulator: KubeEmulator = request.getfixturevalue("kube_emulator")
+        with kube_route_case(emulator, kind.partition(" ")[2] or "gateway") as emulated:
+            yield emulated
+    else:
+        case: Case = request.getfixturevalue({"fakes": "fake_case", "envoy and supervisord": "process_case"}[kind])
+        yield case
+
+
+@pytest.fixture
+def workload(kind: str) -> Workload:
+    if kind == "cluster":
+        return cluster_workload()
+    return kube_workload() if kind.startswith("kubernetes") else make_workload(latency_budget_ms=100)
 
 
 def test_a_route_that_was_set_is_read_back_and_confirmed(case: Case) -> None:

@@ -11,26 +11,40 @@ from switchover.errors import FencedError, InputError
 from switchover.model import Colour, Workload
 from tests.container_fixtures import container_workload
 from tests.contracts.conftest import Case
+from tests.contracts.kube_case import cluster_workload, kube_workload
 from tests.local_target_fixtures import make_workload
 
 EPOCH = 1
 
 
-@pytest.fixture(params=["fakes", "envoy and supervisord", "envoy and containers"])
+CLUSTER = pytest.param("cluster", marks=pytest.mark.cluster)
+
+
+@pytest.fixture(params=["fakes", "envoy and supervisord", "envoy and containers", "kubernetes", CLUSTER])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def case(request: pytest.FixtureRequest, kind: str) -> Case:
-    """The two of every contract, and containers."""
-    fixtures = {"fakes": "fake_case", "envoy and supervisord": "process_case", "envoy and containers": "container_case"}
+    """The two of every contract, containers, and Kubernetes."""
+    fixtures = {
+        "fakes": "fake_case",
+        "envoy and supervisord": "process_case",
+        "envoy and containers": "container_case",
+        "kubernetes": "kube_case",
+        "cluster": "cluster_case",
+    }
     case: Case = request.getfixturevalue(fixtures[kind])
     return case
 
 
 @pytest.fixture
 def workload(kind: str) -> Workload:
+    if kind == "kubernetes":
+        return kube_workload()
+    if kind == "cluster":
+        return cluster_workload()
     return container_workload() if kind == "envoy and containers" else make_workload()
 
 
@@ -41,12 +55,13 @@ def test_a_slot_that_was_never_started_is_empty(case: Case) -> None:
     assert case.slots.read_log_tail(case.service, Colour.BLUE, 5) == ()
 
 
-def test_a_started_colour_gets_ready_with_an_address_per_replica(case: Case, workload: Workload) -> None:
+def test_a_started_colour_gets_ready_and_has_addresses(case: Case, kind: str, workload: Workload) -> None:
     case.slots.start(case.publish("1.0.0"), Colour.GREEN, replace(workload, replicas=2), epoch=EPOCH)
     case.wait_ready(Colour.GREEN)
     status = case.slots.read_status(case.service, Colour.GREEN)
     assert (status.wanted_replicas, status.ready_replicas, status.failed_replicas) == (2, 2, 0)
-    assert len(set(status.addresses)) == 2
+    # On Kubernetes the Service of the colour stands for all of them.
+    assert len(set(status.addresses)) == (1 if kind in {"kubernetes", "cluster"} else 2)
     assert status.restart_times == ()
     assert not status.out_of_memory
 
@@ -96,6 +111,16 @@ def test_a_stale_epoch_neither_starts_nor_stops(case: Case, workload: Workload) 
         case.slots.start(case.publish("1.1.0"), Colour.GREEN, workload, epoch=EPOCH)
     assert case.slots.read_status(case.service, Colour.BLUE).ready
     assert case.slots.read_status(case.service, Colour.GREEN).wanted_replicas == 0
+
+
+def test_a_size_that_is_held_and_freed_is_the_size_it_was(case: Case, workload: Workload) -> None:
+    case.slots.start(case.publish("1.0.0"), Colour.BLUE, workload, epoch=EPOCH)
+    case.wait_ready(Colour.BLUE)
+    before = case.slots.read_status(case.service, Colour.BLUE)
+    case.slots.hold_size(case.service, Colour.BLUE, epoch=EPOCH)
+    assert case.slots.read_status(case.service, Colour.BLUE) == before
+    case.slots.free_size(case.service, Colour.BLUE, workload, epoch=EPOCH)
+    assert case.slots.read_status(case.service, Colour.BLUE) == before
 
 
 def test_a_service_that_is_not_here_is_refused(case: Case, workload: Workload) -> None:

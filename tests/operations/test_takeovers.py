@@ -191,7 +191,7 @@ def look_twice(house: House) -> None:
 def test_a_watch_that_is_repeated_after_its_verdict_finishes_the_retreat_first(house: House) -> None:
     claim, rollout = begin_deploy(house)
     ports = house.ports()
-    rollout = shift(ports, claim, pass_tests(house, claim, rollout), 10)
+    rollout, _ = shift(ports, claim, pass_tests(house, claim, rollout), 10)
     watching = open_watch(ports, rollout)
     sick = SlotStatus(2, 1)
     house.target.slots.script_status("shop", rollout.new_colour, sick)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from switchover.model import Colour, JudgeSettings, Rollout, Tally
+from switchover.errors import UnhealthyError
+from switchover.model import Colour, JudgeSettings, Rollout, Route, Tally
 from switchover.operations.lease import acquire
 from switchover.operations.rollout import begin
 from switchover.operations.watch import Watch, look, open_watch
@@ -61,3 +62,25 @@ def test_a_source_that_falls_silent_counts_nothing_and_brings_no_old_requests_wh
         assert counted == Tally()
     house.target.signals.add("shop", Colour.GREEN, COUNTED, "router 2")
     assert see(house, rollout, watching)[1] == COUNTED
+
+
+def test_our_own_probes_are_nobodys_evidence(house: House) -> None:
+    """A gateway counts them as it counts users: without those, 1.1.0 has had no request at all."""
+    house.clock.on_sleep = lambda _now: None
+    house.target.router.counted_probes = {Colour.GREEN: 200, Colour.BLUE: 200}
+    confirm = house.target.router.confirm_route
+
+    def probed(service: str, route: Route) -> dict[Colour, int]:
+        house.target.signals.add("shop", Colour.GREEN, Tally(200, 0, 0))
+        return confirm(service, route)
+
+    house.target.router.confirm_route = probed  # type: ignore[method-assign]
+    with pytest.raises(UnhealthyError, match="no canary request"):
+        house.deploy("1.1.0")
+
+
+def test_a_bad_answer_is_never_taken_for_one_of_ours(house: House) -> None:
+    house.serve_traffic(new_errors=40)
+    house.target.router.counted_probes = {Colour.GREEN: 10_000}
+    with pytest.raises(UnhealthyError, match="errors"):
+        house.deploy("1.1.0")

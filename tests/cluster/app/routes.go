@@ -17,6 +17,7 @@ func (s *service) routes() http.Handler {
 	mux.HandleFunc("/readyz", probe(s.ready))
 	mux.HandleFunc("/metrics", s.metrics)
 	mux.HandleFunc("/config", s.config)
+	mux.HandleFunc("/log", func(_ http.ResponseWriter, r *http.Request) { fmt.Println(r.URL.Query().Get("line")) })
 	mux.HandleFunc("POST /oom", func(w http.ResponseWriter, _ *http.Request) {
 		go takeAllMemory()
 		w.WriteHeader(http.StatusAccepted)
