@@ -7,12 +7,16 @@ configuration, what switchover.toml and the process's own surroundings say count
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 from prefect_kubernetes.credentials import KubernetesCredentials
 
 from blocks.server_call import single_try
 from switchover.adapters.kube_credentials import credentials_from_document
+from switchover.errors import TargetError
 
 SILENCE_SECONDS = 30.0
 
@@ -22,31 +26,49 @@ if TYPE_CHECKING:
     from switchover.adapters.kube_credentials import Credentials
 
 
-def open_cluster_access(name: str, otherwise: Credentials) -> Credentials:
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What the server has said last; `block` None: there is none."""
+
+    block: KubernetesCredentials | None
+
+
+def open_cluster_access(name: str, otherwise: Credentials, *, explicit: bool) -> Credentials:
     """The credentials of the cluster that the block `name` describes, read anew at each call.
 
     A block whose operator has renewed it is therefore found while a deployment runs. A server that does not answer
-    must not keep a rollback from its cluster: it is left alone for `SILENCE_SECONDS` then, and what the block said
-    before counts, or, where it never said anything, what is known `otherwise`.
+    must not keep a rollback from its cluster: it is left alone for `SILENCE_SECONDS` then, and what it said before
+    counts. Where it never said anything, what is known `otherwise` counts if it is `explicit`, because switchover.toml
+    names it, or if no server is named; else that may be another cluster, and the callable raises `TargetError`.
     """
-    known: list[KubernetesCredentials] = []
+    word: _Word | None = None
     silent_until = 0.0
 
     def read() -> Configuration:
-        nonlocal silent_until
+        nonlocal word, silent_until
         if time.monotonic() >= silent_until:
             try:
-                known[:] = [_load(name)]
-            except ValueError:
-                known.clear()  # the server's word: there is no such block
-            except Exception:  # noqa: BLE001 whatever the server does, there is what we know
+                word = _ask(name)
+            except Exception as error:  # noqa: BLE001 whatever the server does, there may be what we know
+                if word is None and not explicit and PREFECT_API_URL.value():
+                    raise _unknown(name, error) from None
                 silent_until = time.monotonic() + SILENCE_SECONDS
-        cluster = known[0].cluster_config if known else None
+        cluster = word.block.cluster_config if word and word.block else None
         if cluster is None:
             return otherwise()
         return credentials_from_document(cluster.config, cluster.context_name)()
 
     return read
+
+
+def _ask(name: str) -> _Word:
+    try:
+        return _Word(_load(name))
+    except ValueError as error:
+        # Prefect's word for a block that is not there, and Pydantic's for one that cannot be used.
+        if isinstance(error.__cause__, ObjectNotFound):
+            return _Word(None)
+        raise
 
 
 def _load(name: str) -> KubernetesCredentials:
@@ -56,3 +78,12 @@ def _load(name: str) -> KubernetesCredentials:
         msg = "the block is read in synchronous code only"
         raise TypeError(msg)
     return block
+
+
+def _unknown(name: str, error: Exception) -> TargetError:
+    return TargetError(
+        "it is not known which cluster this is",
+        expected=f"an answer from {PREFECT_API_URL.value()} whether there is a block {name}",
+        found=type(error).__name__,  # its message may hold what is in the block
+        next_step="start the Prefect server, or name `kubeconfig` or `context` of the environment in switchover.toml",
+    )

@@ -19,6 +19,7 @@ from tasks.finalize import bake, commit_rollout, finalize, tag_deployment
 from tasks.migrate import migrate
 from tasks.place import Place
 from tasks.prepare import begin_rollout, claim_environment, plan_deployment
+from tasks.recover import end_abandoned
 from tasks.report import show_outcome, show_plan
 from tasks.smoke import smoke
 from tasks.start import await_colour, start_colour
@@ -54,6 +55,7 @@ def deploy(
         dry_run: Show the plan and stop.
     """
     place = Place(config, environment)
+    end_abandoned(place)
     plan = plan_deployment(place, service, version, strategy)
     show_plan(plan)
     check_target(place, plan)

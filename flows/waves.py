@@ -6,6 +6,7 @@ from prefect import flow
 
 from flows.deploy import Strategy, deploy
 from flows.names import name_waves
+from flows.wave_hooks import take_back_wave
 from switchover.config import FILE_NAME
 from switchover.decide.deployment import DeployPlan
 from switchover.model import HistoryEntry
@@ -13,7 +14,14 @@ from switchover.operations.deployment import AS_CONFIGURED
 from tasks.prepare import choose_environments
 
 
-@flow(name="deploy-waves", flow_run_name=name_waves, persist_result=False)
+@flow(
+    name="deploy-waves",
+    flow_run_name=name_waves,
+    on_failure=[take_back_wave],
+    on_cancellation=[take_back_wave],
+    on_crashed=[take_back_wave],
+    persist_result=False,
+)
 def deploy_waves(
     service: str,
     version: str,

@@ -130,10 +130,13 @@ class ServiceConfig(Section):
     ready_seconds: Seconds = Field(30.0, description="How long a replica may take until its health path answers 200.")
     drain_seconds: Seconds = Field(5.0, description="How long a colour without traffic may finish what it has.")
     latency_budget_ms: int = Field(500, ge=1, description="An answer that takes longer counts as slow.")
-    memory_limit_mb: int | None = Field(None, ge=1, description="A replica that takes more is ended; absent: no limit.")
+    memory_limit_mb: int | None = Field(
+        None, ge=1, description="A replica that takes more is ended; absent: no limit. Not on Kubernetes."
+    )
     environment: dict[VariableName, str] = Field(default_factory=dict, description="Variables of every replica.")
     secret_variables: list[VariableName] = Field(
-        default_factory=list, description="Handed through from the operator's environment, never written down."
+        default_factory=list,
+        description="Handed through from the operator's environment, never written down. Not on Kubernetes.",
     )
     log_error_pattern: str = Field(r"\b(ERROR|CRITICAL|FATAL)\b", description="A log line that matches is an error.")
     smoke: list[SmokeConfig] = Field(default_factory=list)
@@ -295,7 +298,9 @@ class PlacementConfig(Section):
     """One service in one environment."""
 
     listen: str = Field("127.0.0.1:0", description="host:port of its traffic; port 0 chooses a free one, once.")
-    replicas: int | None = Field(None, ge=1, le=64, description="Instead of the service's own number.")
+    replicas: int | None = Field(
+        None, ge=1, le=64, description="Instead of the service's own number; not beside one in manifests."
+    )
     environment: dict[VariableName, str] = Field(
         default_factory=dict, description="Variables here, beside and above the service's own."
     )

@@ -71,5 +71,9 @@ class TargetError(SwitchoverError):
     """The target refused an effect or did not reach the wanted state. Reaction: repeat, then roll back."""
 
 
+class UnseenError(TargetError):
+    """A change was made and accepted, but nobody could look whether it holds. Reaction: going back goes on without."""
+
+
 class MissingProgramError(SwitchoverError):
     """A program that a step needs is not on this machine. Reaction: install it, or skip the step by name."""

@@ -257,7 +257,10 @@ Tallies = Mapping[str, Tally]
 
 
 def count_since(now: Tallies, earlier: Tallies) -> Tally:
-    """What all sources counted since `earlier`; a source that is new counts from zero, one that is gone not at all."""
+    """What all sources counted since `earlier`; one that is gone counts not at all.
+
+    A source that is not in `earlier` counts from zero: give those that were not known then with what they said first.
+    """
     return sum((tally.since(earlier.get(source, Tally())) for source, tally in now.items()), Tally())
 
 
@@ -276,8 +279,9 @@ class ProbeResult:
 class SlotStatus:
     """What the target says of one colour. Times are seconds of the epoch; `throttled` None: not observable.
 
-    `blocked` says why it cannot become ready without a change (an image that does not exist, no room), empty: it
-    still may. `version` is what runs there by the target's own word, empty: it does not say.
+    `failing_replicas` were ready and are not any more, though nobody ends them; None: the target cannot tell them from
+    those that start or end. `blocked` says why it cannot become ready without a change (an image that does not
+    exist, no room), empty: it still may. `version` is what runs there by the target's own word, empty: it does not say.
     """
 
     wanted_replicas: int
@@ -290,11 +294,18 @@ class SlotStatus:
     detail: str = ""
     blocked: str = ""
     version: str = ""
+    failing_replicas: int | None = None
 
     @property
     def ready(self) -> bool:
         """Whether every wanted replica answers."""
         return self.wanted_replicas > 0 and self.ready_replicas >= self.wanted_replicas
+
+    @property
+    def fails_probes(self) -> bool:
+        """Whether a replica that had been ready fails its health probe: a new or an evicted one does not."""
+        failing = self.wanted_replicas - self.ready_replicas if self.failing_replicas is None else self.failing_replicas
+        return failing > 0 or self.ready_replicas == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +409,7 @@ class Rollout:
     `old_colour` is None when the service has nothing live yet. `canary_percent` is the share of the new
     colour that was *intended* last; it is written before the route changes. `verdict` is the judge's last word.
     `migrations` run before anything is started. `approval` is None as long as nobody was asked or has answered.
+    `contracting`: the contract migration was begun, and may have done its work.
     """
 
     id: str
@@ -419,6 +431,7 @@ class Rollout:
     verdict: Verdict | None = None
     migrations: tuple[Migration, ...] = ()
     approval: Approval | None = None
+    contracting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

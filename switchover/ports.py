@@ -84,8 +84,8 @@ class Slots(Protocol):
     def hold_size(self, service: str, colour: Colour, *, epoch: int) -> None:
         """Keep an autoscaler from making `colour` smaller than it is now: it may have to take all traffic at once."""
 
-    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
-        """Let the autoscaler of `colour` choose again, within the bounds of its workload."""
+    def free_size(self, service: str, colour: Colour, workload: Workload | None, *, epoch: int) -> None:
+        """Let the autoscaler of `colour` choose again, within the bounds of its workload; None: as before it was held."""
 
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
         """What runs there now; an empty slot has zero wanted replicas."""
@@ -112,7 +112,7 @@ class Router(Protocol):
     def confirm_route(self, service: str, route: Route) -> Mapping[Colour, int]:
         """Send tagged probes through the data plane; raise `TargetError` unless they show this split.
 
-        Returns how many of them each colour has answered that `Signals` cannot tell from a user's requests.
+        That is an `UnseenError` when no probe comes through, and so none contradicts. Returns how many of them each colour has answered that `Signals` cannot tell from a user's requests.
         """
 
     def read_active_requests(self, service: str, colour: Colour) -> int:
@@ -125,8 +125,9 @@ class Signals(Protocol):
     def read_tallies(self, service: str) -> dict[Colour, Tallies]:
         """Cumulative counts per colour and counting source, without the project's own probes.
 
-        Slow: over the latency budget. A source is one process that counts (a router's replica, say): each may start
-        again from zero, come and go.
+        Slow: over the latency budget. A source is one process that counts (a router's replica, say), by the same name
+        at both colours: each may start again from zero, come and go. One that appears may bring what it counted long
+        ago.
         """
 
 
@@ -156,6 +157,9 @@ class Migrator(Protocol):
 
         Raises `UnhealthyError` with the end of its log when it fails or takes too long.
         """
+
+    def end_migrations(self, service: str, *, epoch: int) -> None:
+        """Let none of the service's migrations run on, one whose deployer is gone, say."""
 
 
 class Prober(Protocol):

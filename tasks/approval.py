@@ -87,7 +87,7 @@ def _form(ports: EnvironmentPorts, rollout: Rollout, seconds: float) -> Iterator
             answered.set()
             who = answer.your_name.strip() or "somebody in the Prefect UI"
             approval = Approval(answer.approve, who, answer.comment.strip(), ports.clock.now())
-            answer_approval(ports, rollout.service, approval)
+            answer_approval(ports, rollout.service, approval, rollout_id=rollout.id)
         except FlowPauseTimeout:
             return  # the wait itself says that nobody answered
         except InputError as error:

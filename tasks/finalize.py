@@ -50,7 +50,7 @@ def commit_rollout(place: Place, claim: Claim, rollout: Rollout) -> Rollout:
     retry_delay_seconds=2,
     retry_jitter_factor=0.5,
     retry_condition_fn=worth_repeating,
-    timeout_seconds=3600,
+    timeout_seconds=8 * 24 * 3600,  # a contract migration's own timeout ends it long before
     cache_policy=NO_CACHE,
 )
 def finalize(place: Place, claim: Claim, rollout: Rollout) -> HistoryEntry:

@@ -16,6 +16,7 @@ from switchover.adapters.connect import connect, connect_for_rollback
 from switchover.adapters.environment_facts import EnvironmentFacts, find_facts
 from switchover.config import Config, load_config
 from switchover.config_sections import NotificationsConfig
+from switchover.errors import InputError
 from switchover.operations.environment import EnvironmentPorts
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ class Place:
             credentials=_access(EnvironmentFacts.of(config, self.environment)),
         )
 
+    def connect_anyhow(self) -> EnvironmentPorts:
+        """As `connect`; where the configuration does not allow that any more, what a rollback needs is enough."""
+        try:
+            return self.connect()
+        except InputError:
+            return self.connect_at_once()
+
     def connect_at_once(self) -> EnvironmentPorts:
         """What takes traffic back, with this process's own variables only: no call to Prefect stands in front.
 
@@ -75,7 +83,9 @@ def _open_access(environment: str, kubeconfig: Path | None, context: str | None)
     from blocks.cluster_access import open_cluster_access  # noqa: PLC0415
     from switchover.adapters.kube_credentials import choose_credentials  # noqa: PLC0415
 
-    return open_cluster_access(name_block(environment), choose_credentials(kubeconfig, context, os.environ))
+    otherwise = choose_credentials(kubeconfig, context, os.environ)
+    explicit = kubeconfig is not None or context is not None
+    return open_cluster_access(name_block(environment), otherwise, explicit=explicit)
 
 
 @cache

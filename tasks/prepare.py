@@ -13,7 +13,6 @@ from switchover.decide.deployment import DeployPlan
 from switchover.model import Rollout
 from switchover.operations.deployment import plan_deploy
 from switchover.operations.lease import Claim, acquire
-from switchover.operations.recovery import recover_abandoned
 from switchover.operations.rollout import begin
 from tasks.place import Place
 from tasks.repeating import worth_repeating
@@ -29,9 +28,8 @@ from tasks.repeating import worth_repeating
     cache_policy=NO_CACHE,
 )
 def plan_deployment(place: Place, service: str, version: str, strategy: str) -> DeployPlan:
-    """End what a dead deployer left behind, then plan against what is there. No other effect."""
+    """Plan against what is there. No effect."""
     config, ports = place.load(), place.connect()
-    recover_abandoned(ports, f"deploy of {service} {version}")
     histories = read_histories(config, place.environment, service)
     return plan_deploy(config, ports, service, version, place.environment, strategy, histories=histories)
 

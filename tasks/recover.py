@@ -22,4 +22,4 @@ from tasks.repeating import worth_repeating
 )
 def end_abandoned(place: Place) -> tuple[HistoryEntry, ...]:
     """Bring every rollout whose lease has expired to its end; nothing when there is none."""
-    return recover_abandoned(place.connect(), f"check of {place.environment}")
+    return recover_abandoned(place.connect(), f"recovery of {place.environment}")

@@ -44,4 +44,4 @@ def bring_back(
     """Traffic first, then the rest; None when somebody else was faster. Repeating it goes on where it stopped."""
     if failed_run:
         return end_run(place.connect_at_once(), failed_run, request.reason)
-    return roll_back(place.connect(), request, plan)[1]
+    return roll_back(place.connect_anyhow(), request, plan)[1]

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.container_fixtures import EngineCase, container_engine
+
+# How long an example takes depends on the machine's other work: tests assert no times.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 pytest_plugins = ["tests.kube_fixtures"]
 

@@ -135,11 +135,11 @@ class FakeSlots:
             if (service, colour) in self.running:
                 self.held.add((service, colour))
 
-    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
+    def free_size(self, service: str, colour: Colour, workload: Workload | None, *, epoch: int) -> None:
         self._require(service)
         with self._fence.holding(epoch):
             self.failures.raise_next("free_size")
-            assert workload.replicas > 0
+            assert workload is None or workload.replicas > 0
             self.held.discard((service, colour))
 
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
@@ -334,6 +334,11 @@ class FakeMigrator:
             if key not in self._done:
                 self._done.add(key)
                 self._effects.append(f"{migration.step} {migration.release.version}")
+
+    def end_migrations(self, service: str, *, epoch: int) -> None:
+        assert service
+        with self._fence.holding(epoch):
+            self.failures.raise_next("end_migrations")
 
 
 class InMemoryArtifactStore:

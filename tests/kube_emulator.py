@@ -22,6 +22,7 @@ from kubernetes_asyncio.client import Configuration
 
 from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_kinds import (
+    EVENT,
     KINDS,
     NAMESPACE,
     POD,
@@ -34,6 +35,7 @@ from switchover.adapters.kube_kinds import (
 from tests.kube_faults import Fault, Refused
 from tests.kube_store import KubeStore
 
+SELECTED_BY = {(EVENT, "type"), (EVENT, "reason")}
 NAMESPACE_OF_TESTS = "shop-production"
 ServiceAnswer = Callable[[str, str, str], tuple[int, str]]
 """What a service behind the proxy says: method, path with query, body -> status, body."""
@@ -221,6 +223,11 @@ class KubeEmulator:
     def _read(self, request: Request, kind: Kind, namespace: str, name: str) -> KubeObject:
         if not name:
             items = self.store.list(kind, namespace, request.params.get("labelSelector", ""))
+            for term in filter(None, request.params.get("fieldSelector", "").split(",")):
+                name, _, value = term.partition("=")
+                if (kind, name) not in SELECTED_BY:
+                    raise Refused(400, "BadRequest", f"field label not supported: {name}")
+                items = [item for item in items if item.get(name) == value]
             hidden = ("apiVersion", "kind")  # as in every list of the API server
             return {
                 "kind": f"{kind.kind}List",

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from switchover.config import Config
 from switchover.config_sections import KubernetesConfig
+from switchover.model import JudgeSettings
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedService:
-    """One service there: its route object, its images, and the user's manifests (an absolute path)."""
+    """One service there: its route object, its images, and the user's manifests (an absolute path).
+
+    `replicas` is what the environment's section says of it.
+    """
 
     route: str
     host: str | None
@@ -22,16 +26,21 @@ class PlacedService:
     workload: str | None
     container: str | None
     port: str
+    replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """One environment on a cluster. `kubeconfig` is absolute; None: as a program finds it around itself."""
+    """One environment on a cluster. `kubeconfig` is absolute; None: as a program finds it around itself.
+
+    `no_data_seconds`: how long the judge waits for requests.
+    """
 
     settings: KubernetesConfig
     kubeconfig: Path | None
     services: dict[str, PlacedService] = field(default_factory=dict)
     signature_key: Path | None = None
+    no_data_seconds: float = JudgeSettings().no_data_seconds
 
     @classmethod
     def of(cls, config: Config, environment: str) -> ClusterFacts | None:
@@ -45,6 +54,7 @@ class ClusterFacts:
             place.expanduser().absolute() if place else None,
             {name: placed for name in config.services if (placed := _place(config, environment, name))},
             (config.root / settings.signature_key).absolute() if settings.signature_key else None,
+            config.judge_settings(environment).no_data_seconds,
         )
 
 
@@ -62,4 +72,5 @@ def _place(config: Config, environment: str, service: str) -> PlacedService | No
         workload=declared.kubernetes.workload,
         container=declared.kubernetes.container,
         port=declared.kubernetes.port,
+        replicas=placement.replicas,
     )

@@ -52,11 +52,19 @@ class KubeApi:
         return _value(call, answer)
 
     def list(
-        self, kind: Kind, labels: Mapping[str, str] | None = None, *, namespace: str | None = None
+        self,
+        kind: Kind,
+        labels: Mapping[str, str] | None = None,
+        *,
+        fields: Mapping[str, str] | None = None,
+        namespace: str | None = None,
     ) -> tuple[KubeObject, ...]:
-        """All objects of a kind that have these labels, by name; with `apiVersion` and `kind` like those read."""
-        selector = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
-        query = (("labelSelector", selector),) if selector else ()
+        """All objects of a kind that have these labels, by name; with `apiVersion` and `kind` like those read.
+
+        `fields` are some that the API server selects by, other ones for each kind: `{"type": "Warning"}` of events.
+        """
+        asked = (("labelSelector", labels), ("fieldSelector", fields))
+        query = tuple((name, ",".join(f"{key}={value}" for key, value in each.items())) for name, each in asked if each)
         call = self._call("list", "GET", kind, namespace=namespace, query=query, safe=True)
         items = _value(call, self._transport.send(call))["items"]
         said = {"apiVersion": kind.api_version, "kind": kind.kind}

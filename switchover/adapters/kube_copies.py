@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from itertools import islice
 
 from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_fence import KubeFence
@@ -16,6 +18,7 @@ from switchover.errors import InputError
 from switchover.model import ConfigCopy, Obstacle
 
 _KINDS = {kind.kind: kind for kind in (CONFIG_MAP, SECRET)}
+_MOST_LOOKED_UP = 200
 _CONTENT = ("data", "binaryData", "type")
 
 
@@ -65,18 +68,25 @@ class KubeCopies:
             if source is None or self._name(source) != each.name
         )
 
-    def prune(self, unneeded: Iterable[ConfigCopy], *, epoch: int) -> tuple[str, ...]:
-        """Delete these copies, and return the names of those that were there.
+    def prune(self, unneeded: Iterable[ConfigCopy], *, epoch: int, most: int = 20) -> tuple[str, ...]:
+        """Delete up to `most` of these copies that are there, and return their names.
 
-        Only by name, so nobody needs the right to list Secrets; and only what is a copy of this environment.
+        Only by name, so nobody needs the right to list Secrets; and only what is a copy of this environment. What may
+        not be deleted, or not be looked at, stays without a word: many deployers have no right to delete Secrets.
+        Most of the history's copies are long gone, so only the first of what is given is looked up.
         """
-        gone = []
-        for copy in unneeded:
-            present = self._api.read(_KINDS[copy.kind], copy.name)
-            if present is not None and self._labels().items() <= mapping_at(present, "metadata", "labels").items():
-                self._fence.delete(_KINDS[copy.kind], copy.name, epoch)
-                gone.append(copy.name)
+        gone: list[str] = []
+        for copy in islice(unneeded, _MOST_LOOKED_UP):
+            if len(gone) == most:
+                break
+            with suppress(InputError):
+                if self._is_own(self._api.read(_KINDS[copy.kind], copy.name)):
+                    self._fence.delete(_KINDS[copy.kind], copy.name, epoch)
+                    gone.append(copy.name)
         return tuple(gone)
+
+    def _is_own(self, present: KubeObject | None) -> bool:
+        return present is not None and self._labels().items() <= mapping_at(present, "metadata", "labels").items()
 
     def find_changed(self, documents: Iterable[KubeObject], names: Collection[str]) -> tuple[Obstacle, ...]:
         """ConfigMaps in the user's manifests, of these names, that the cluster has with other content.

@@ -4,13 +4,15 @@ A write reads the object, then the ledger's epoch, and goes through only if the 
 read. Whoever takes a higher epoch after our look at the ledger writes after our read, so one of the two writes meets
 a conflict: ours is then refused, theirs is repeated and wins. Every object carries the epoch it was last written
 under; a write that would change nothing but that is still made, or one on its way from an older epoch would find the
-object as it was read.
+object as it was read. Whoever takes over may have seen that an object is not there and want nothing of it, so who has
+made one looks at the ledger once more, and takes it away again when it was too late.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -19,10 +21,11 @@ from switchover.adapters.file_fence import fenced
 from switchover.adapters.kube_api import NEVER_WRITTEN, KubeApi
 from switchover.adapters.kube_errors import KubeConflictError
 from switchover.adapters.kube_kinds import ANNOTATION_APPLIED, ANNOTATION_EPOCH, Kind, KubeObject, kind_of, name_of
-from switchover.errors import InputError, TargetError
+from switchover.errors import FencedError, InputError, SwitchoverError, TargetError
 
 Operations = Sequence[Mapping[str, Any]]
 _Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
 _ATTEMPTS = 12
 _PAUSE_SECONDS = 0.02  # grows with each attempt: controllers write the status of an object that has just changed
 
@@ -52,7 +55,9 @@ class KubeFence:
 
         def write(now: KubeObject | None) -> KubeObject:
             if now is None:
-                return self._api.apply(wanted, resource_version=NEVER_WRITTEN)
+                made = self._api.apply(wanted, resource_version=NEVER_WRITTEN)
+                self._require_still(epoch, kind, made)
+                return made
             if _contains(now, wanted):
                 return now
             # With its uid, an object that was deleted meanwhile is a conflict and is not made again.
@@ -72,7 +77,8 @@ class KubeFence:
         def write(now: KubeObject | None) -> KubeObject:
             if now is None:
                 raise _absent(kind, name, self._api.namespace)
-            operations = [*make_operations(now), *_stamp(now, epoch)]
+            # In this order there are annotations by the time that one is changed.
+            operations = [*_stamp(now, epoch), *make_operations(now)]
             if not operations:
                 return now
             version = {"op": "test", "path": "/metadata/resourceVersion", "value": now["metadata"]["resourceVersion"]}
@@ -88,6 +94,33 @@ class KubeFence:
                 self._api.delete(kind, name, resource_version=now["metadata"]["resourceVersion"])
 
         self._write(kind, name, epoch, write)
+
+    def _require_still(self, epoch: int, kind: Kind, made: KubeObject) -> None:
+        """Take away what was made just now when `epoch` is not the highest any more."""
+        try:
+            self.require(epoch)
+        except FencedError:
+            try:
+                self._take_back(epoch, kind, made)
+            except SwitchoverError as error:
+                _log.warning("%s %s was made too late and could not be taken away: %s", kind, name_of(made), error)
+            raise
+
+    def _take_back(self, epoch: int, kind: Kind, made: KubeObject) -> None:
+        """Unless the newer epoch has made it its own. A controller may write its status meanwhile."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            now = self._api.read(kind, name_of(made))
+            own = now is not None and now["metadata"]["uid"] == made["metadata"]["uid"]
+            if now is None or not own or read_object_epoch(now) > epoch:
+                return None
+            try:
+                self._api.delete(kind, name_of(made), resource_version=now["metadata"]["resourceVersion"])
+            except KubeConflictError:
+                if attempt == _ATTEMPTS:
+                    raise
+                time.sleep(_PAUSE_SECONDS * attempt)
+            else:
+                return
 
     def _write(self, kind: Kind, name: str, epoch: int, write: Callable[[KubeObject | None], _Result]) -> _Result:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -13,11 +13,7 @@ KubeObject = dict[str, Any]
 """An object of the API server as its JSON is."""
 
 FIELD_MANAGER = "switchover"
-LABEL_SERVICE = "switchover.dev/service"
-LABEL_COLOUR = "switchover.dev/colour"
-LABEL_HISTORY = "switchover.dev/history"
 ANNOTATION_EPOCH = "switchover.dev/epoch"
-ANNOTATION_VERSION = "switchover.dev/version"
 ANNOTATION_APPLIED = "switchover.dev/applied"
 
 
@@ -51,16 +47,12 @@ class Kind:
 
 
 CONFIG_MAP = Kind("v1", "configmaps", "ConfigMap")
-ENDPOINTS = Kind("v1", "endpoints", "Endpoints")
 EVENT = Kind("v1", "events", "Event")
-LIMIT_RANGE = Kind("v1", "limitranges", "LimitRange")
 NAMESPACE = Kind("v1", "namespaces", "Namespace", namespaced=False)
-NODE = Kind("v1", "nodes", "Node", namespaced=False)
 POD = Kind("v1", "pods", "Pod")
 RESOURCE_QUOTA = Kind("v1", "resourcequotas", "ResourceQuota")
 SECRET = Kind("v1", "secrets", "Secret")
 SERVICE = Kind("v1", "services", "Service")
-SERVICE_ACCOUNT = Kind("v1", "serviceaccounts", "ServiceAccount")
 DEPLOYMENT = Kind("apps/v1", "deployments", "Deployment")
 REPLICA_SET = Kind("apps/v1", "replicasets", "ReplicaSet")
 SELF_SUBJECT_ACCESS_REVIEW = Kind(
@@ -70,10 +62,8 @@ HPA = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscale
 JOB = Kind("batch/v1", "jobs", "Job")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
 GATEWAY = Kind("gateway.networking.k8s.io/v1", "gateways", "Gateway")
-GATEWAY_CLASS = Kind("gateway.networking.k8s.io/v1", "gatewayclasses", "GatewayClass", namespaced=False)
 HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
 INGRESS = Kind("networking.k8s.io/v1", "ingresses", "Ingress")
-NETWORK_POLICY = Kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
 PDB = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
 
 KINDS: tuple[Kind, ...] = tuple(value for value in dict(globals()).values() if isinstance(value, Kind))

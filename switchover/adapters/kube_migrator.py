@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_copies import KubeCopies
+from switchover.adapters.kube_events import read_events
 from switchover.adapters.kube_fence import KubeFence
-from switchover.adapters.kube_kinds import EVENT, JOB, POD, KubeObject, name_of
+from switchover.adapters.kube_kinds import JOB, POD, KubeObject, name_of
 from switchover.adapters.kube_logs import read_stamped, without_stamps
 from switchover.adapters.kube_pod_status import find_last_warning, find_pod_blocks, is_ended
 from switchover.adapters.kube_restarts import read_containers
@@ -52,6 +53,19 @@ class KubeMigrator:
             self._fence.apply(migration_job(migration, manifest, attempt), epoch)
         self._await_end(migration, name, manifest.container, epoch)
 
+    def end_migrations(self, service: str, *, epoch: int) -> None:
+        """Delete those Jobs of the service that still run, and wait until their pods have ended.
+
+        Who may not even look at Jobs has never made one. Raises `FencedError`, and `TargetError` when one of them does
+        not end.
+        """
+        self._fence.require(epoch)
+        try:
+            self._api.list(JOB, {LABEL_MIGRATION: service})
+        except InputError:
+            return
+        self._end_others(service, "", epoch)
+
     def _await_end(self, migration: Migration, name: str, container: str, epoch: int) -> None:
         deadline = self._clock.now() + migration.workload.migrations.timeout_seconds + _SLACK_SECONDS
         log: tuple[str, ...] = ()
@@ -95,13 +109,13 @@ class KubeMigrator:
         waiting = [pod for pod in pods if mapping_at(pod, "status").get("phase") == "Pending"]
         if not waiting:
             return ""
-        events, now = self._api.list(EVENT), self._clock.now()
+        events, now = read_events(self._api, waiting), self._clock.now()
         return next((block for pod in waiting for block in find_pod_blocks(pod, events, now)), "")
 
     def _explain(self, job: KubeObject | None, pods: tuple[KubeObject, ...]) -> str:
         conditions = [each for each in mappings_at(job, "status", "conditions") if each.get("type") == "Failed"]
         said = [f"{each.get('reason')}: {each.get('message', '')}".rstrip(": ") for each in conditions]
-        events = self._api.list(EVENT)
+        events = read_events(self._api, pods)
         warnings = [find_last_warning(each, events) for each in (*pods, *([job] if job else []))]
         return "; ".join(dict.fromkeys(filter(None, (*said, *map(_say_exit, pods), *warnings))))
 

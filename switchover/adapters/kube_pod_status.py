@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from switchover.adapters.kube_kinds import KubeObject, name_of
-from switchover.adapters.kube_restarts import find_restart_times, read_containers, seconds_of
+from switchover.adapters.kube_restarts import find_own_restarts, find_restart_times, read_containers, seconds_of
 from switchover.decide.colour_names import ANNOTATION_VERSION, SERVICE_PORT
 from switchover.decide.kube_values import mapping_at, mappings_at
 from switchover.model import SlotStatus
@@ -21,12 +21,17 @@ _HOPELESS = (
     "CrashLoopBackOff",
 )
 _FAILING = (*_HOPELESS, "ErrImagePull", "CreateContainerError", "RunContainerError")
-_MORE_NODES_COME = ("TriggeredScaleUp", "Nominated")
+MORE_NODES_COME = ("TriggeredScaleUp", "Nominated")
+"""The reasons of events about a pod for which an autoscaler of the cluster makes room."""
+
 _SCHEDULING_SECONDS = 15.0
 _CREATING_SECONDS = 3.0
 _PULLS_THAT_ARE_ENOUGH = 2
 _NO_SUCH_IMAGE = ("code = NotFound", "manifest unknown")  # a registry that answers so does not think better of it
 _SAYS_NOTHING = ("BackOff",)  # the container's status has it better
+_RESTARTS_THAT_ARE_A_LOOP = 2
+_LOOP_SECONDS = 600.0  # whoever runs that long in between is restarted without a pause again
+_SAME_MOMENT_SECONDS = 1.0  # the API server's times are whole seconds
 _SHOWN_PODS = 3
 _LONGEST_MESSAGE = 400
 _ENDED = ("Succeeded", "Failed")
@@ -89,7 +94,10 @@ def is_ended(pod: KubeObject) -> bool:
 
 
 def slot_status(seen: SeenColour, now: float) -> SlotStatus:
-    """What runs there. `now` is in seconds of the epoch; the address is the name and port of the colour's Service."""
+    """What runs there. `now` is in seconds of the epoch; the address is the name and port of the colour's Service.
+
+    It is there before all pods are ready: who has smoke tests to run must not find nothing to run them on.
+    """
     if seen.wanted == 0:
         return SlotStatus(0, 0)
     pods, ready = seen.current_pods, seen.ready_pods
@@ -102,11 +110,29 @@ def slot_status(seen: SeenColour, now: float) -> SlotStatus:
         failed_replicas=sum(any(_waits_for(each) in _FAILING for each in read_containers(pod)) for pod in pods),
         restart_times=tuple(sorted(at for pod in pods for at in find_restart_times(pod))),
         out_of_memory=any(_ran_out_of_memory(each) for each in containers),
-        addresses=(f"{name_of(seen.deployment)}:{SERVICE_PORT}",) if complete else (),
+        addresses=(f"{name_of(seen.deployment)}:{SERVICE_PORT}",),
         detail="" if complete else "; ".join(_sentences(seen, ready)) or blocked,
         blocked=blocked,
+        failing_replicas=sum(_fails(pod) for pod in pods),
         version=str(mapping_at(seen.deployment, "metadata", "annotations").get(ANNOTATION_VERSION, "")),
     )
+
+
+def _fails(pod: KubeObject) -> bool:
+    """Whether it cannot start, or was ready and lost that while it ran.
+
+    A pod that never was ready has become so before its containers began to run.
+    """
+    containers = read_containers(pod)
+    if any(_waits_for(each) in _FAILING for each in containers):
+        return True
+    lost = [
+        seconds_of(each.get("lastTransitionTime"))
+        for each in mappings_at(pod, "status", "conditions")
+        if each.get("type") == "Ready" and each.get("status") == "False"
+    ]
+    began = max((seconds_of(mapping_at(each, "state", "running").get("startedAt")) for each in containers), default=0.0)
+    return began > 0 and any(at > began + _SAME_MOMENT_SECONDS for at in lost)
 
 
 def find_pod_blocks(pod: KubeObject, events: tuple[KubeObject, ...], now: float) -> Iterator[str]:
@@ -114,12 +140,26 @@ def find_pod_blocks(pod: KubeObject, events: tuple[KubeObject, ...], now: float)
     for container in read_containers(pod):
         if _waits_for(container) in _HOPELESS or _pulls_in_vain(pod, container, events):
             yield _say_waiting(pod, container, events)
-    for condition in mappings_at(pod, "status", "conditions"):
-        unschedulable = condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable"
-        if unschedulable and condition.get("status") == "False" and _age(condition, now) >= _SCHEDULING_SECONDS:
+    for condition in _unschedulable(pod):
+        if _age(condition, now) >= _SCHEDULING_SECONDS:
             of_pod = (each.get("reason") for each in events if _is_about(each, pod))
-            if not any(reason in _MORE_NODES_COME for reason in of_pod):
+            if not any(reason in MORE_NODES_COME for reason in of_pod):
                 yield f"{name_of(pod)} cannot be scheduled: {condition.get('message')}"
+
+
+def finds_no_node(pod: KubeObject) -> bool:
+    """Whether the scheduler has looked and found no room."""
+    return bool(_unschedulable(pod))
+
+
+def _unschedulable(pod: KubeObject) -> list[KubeObject]:
+    return [
+        each
+        for each in mappings_at(pod, "status", "conditions")
+        if each.get("type") == "PodScheduled"
+        and each.get("reason") == "Unschedulable"
+        and each.get("status") == "False"
+    ]
 
 
 def _find_blocks(seen: SeenColour, now: float) -> Iterator[str]:
@@ -131,6 +171,15 @@ def _find_blocks(seen: SeenColour, now: float) -> Iterator[str]:
                 yield f"pods cannot be made: {condition.get('message')}"
     for pod in seen.current_pods:
         yield from find_pod_blocks(pod, seen.events, now)
+        yield from _find_loops(pod, now)
+
+
+def _find_loops(pod: KubeObject, now: float) -> Iterator[str]:
+    """Each container counts for itself: two pods that were each restarted once are no loop."""
+    for container in read_containers(pod):
+        recent = [at for at in find_own_restarts(pod, container) if now - at <= _LOOP_SECONDS]
+        if not container.get("ready") and len(recent) >= _RESTARTS_THAT_ARE_A_LOOP:
+            yield f"{_say_ended(pod, container)}, and was restarted {len(recent)} times"
 
 
 def _sentences(seen: SeenColour, ready: frozenset[str]) -> Iterator[str]:

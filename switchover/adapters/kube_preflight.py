@@ -35,10 +35,10 @@ from switchover.decide.kube_rights import find_right_obstacles, list_rights
 from switchover.decide.kube_room import find_room_obstacles
 from switchover.decide.kube_values import mapping_at
 from switchover.errors import InputError, SwitchoverError
-from switchover.model import WHOLE, Colour, Obstacle, Release, Step, Workload
+from switchover.model import Colour, Obstacle, Release, Step, Workload
 from switchover.ports import Releases
 
-SignalObstacles = Callable[[str, Workload], tuple[Obstacle, ...]]
+SignalObstacles = Callable[[str, Workload, tuple[Step, ...]], tuple[Obstacle, ...]]
 _ROLLOUT = "switchover.dev/rollout"
 _NOT_KEPT = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 _MOST_BYTES = 900_000  # the API server stores 1 MiB per object
@@ -75,8 +75,16 @@ class KubePreflight:
     def complete(self, service: str, workload: Workload) -> Workload:
         """With the manifest, the names of the copies, and the size that the user's manifests say.
 
-        Raises `InputError` that names everything that is wrong with them.
+        Raises `InputError` that names everything that is wrong with them, or the namespace, where that is not there.
         """
+        if not self._has_namespace():
+            obstacle = find_namespace_obstacle(self._api.namespace)
+            raise InputError(
+                f"{self._environment} has no namespace",
+                expected=f"{obstacle.place}, {obstacle.expected}",
+                found=obstacle.found,
+                next_step=obstacle.fix,
+            )
         return self._workloads.complete(service, workload)
 
     def find_obstacles(
@@ -155,8 +163,7 @@ class KubePreflight:
     ) -> tuple[Obstacle, ...]:
         if self._find_signal_obstacles is None:
             return find_counting_obstacles(steps, counted=False)
-        canary = any(step.canary_percent != WHOLE for step in steps)
-        return self._find_signal_obstacles(service, workload) if canary else ()
+        return self._find_signal_obstacles(service, workload, steps)
 
     def _count_replicas(self, service: str, colour: Colour) -> int:
         found = self._api.read(DEPLOYMENT, colour_name(service, colour))
@@ -171,4 +178,4 @@ def _bare(obj: KubeObject) -> KubeObject:
 
 def _manifests_of(service: str, placed: PlacedService) -> KubeService:
     named = placed.workload or service
-    return KubeService(placed.manifests, named, placed.container, placed.image, placed.port)
+    return KubeService(placed.manifests, named, placed.container, placed.image, placed.port, placed.replicas)

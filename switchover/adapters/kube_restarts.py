@@ -27,8 +27,12 @@ def find_restart_times(pod: KubeObject) -> tuple[float, ...]:
 
     A status keeps a number and the last two starts. Those before are taken to be spread evenly since the pod began.
     """
-    began = seconds_of(mapping_at(pod, "status").get("startTime"))
-    return tuple(at for container in read_containers(pod) for at in _times(container, began))
+    return tuple(at for container in read_containers(pod) for at in find_own_restarts(pod, container))
+
+
+def find_own_restarts(pod: KubeObject, container: KubeObject) -> tuple[float, ...]:
+    """The same for one container of it, by its status."""
+    return tuple(_times(container, seconds_of(mapping_at(pod, "status").get("startTime"))))
 
 
 def _times(container: KubeObject, began: float) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_fence import KubeFence, read_object_epoch
 from switchover.adapters.kube_kinds import ENDPOINT_SLICE, Kind, KubeObject
-from switchover.adapters.split_confirmation import confirm_by_probes, find_nameless, not_followed, say_split
+from switchover.adapters.split_confirmation import confirm_by_probes, find_nameless, not_followed, say_split, unseen
 from switchover.adapters.split_probes import DataPlane
 from switchover.adapters.waiting import wait_until
 from switchover.decide.colour_names import colour_name
@@ -126,7 +126,7 @@ class KubeRouter:
 
         0 and 100 % must hold for every probe of two rounds in a row, a split within the bounds of `decide.split`.
         A gateway counts each of them as a request. Raises `TargetError` when another split was seen all the time
-        (5 s), `InputError` when answers do not name their colour.
+        (5 s), `UnseenError` when no probe came through, `InputError` when answers do not name their colour.
         """
         routed = self._require(service)
         obj = self._read(routed)
@@ -135,7 +135,10 @@ class KubeRouter:
             raise not_followed(service, route, f"{self._way.kind} {routed.name} says {say_split(shown)}")
         if not self._sight.probes:
             return {}
-        plane = self._way.find_data_plane(obj, routed, self._sight.data_plane)
+        try:
+            plane = self._way.find_data_plane(obj, routed, self._sight.data_plane)
+        except (InputError, TargetError) as error:
+            raise unseen(service, route, f"{error.problem.failed}: {error.problem.found}") from error
         return confirm_by_probes(plane, service, route, self._sight.within_seconds)
 
     def read_active_requests(self, service: str, colour: Colour) -> int:

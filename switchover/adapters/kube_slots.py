@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 
 from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_copies import KubeCopies
-from switchover.adapters.kube_fence import KubeFence, Operations
+from switchover.adapters.kube_ending import LABEL_OF_SLICE, await_end
+from switchover.adapters.kube_events import read_events
+from switchover.adapters.kube_fence import KubeFence
 from switchover.adapters.kube_kinds import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
-    EVENT,
     HPA,
     PDB,
     POD,
@@ -24,11 +25,10 @@ from switchover.adapters.kube_kinds import (
     name_of,
 )
 from switchover.adapters.kube_logs import KubeLogs
-from switchover.adapters.kube_pod_status import SeenColour, is_ended, slot_status
-from switchover.adapters.waiting import wait_until
+from switchover.adapters.kube_pod_status import SeenColour, slot_status
+from switchover.decide.autoscaler_bounds import free_operations, hold_operations, set_number
 from switchover.decide.colour_names import (
     ANNOTATION_CONTAINER,
-    ANNOTATION_DRAIN_SECONDS,
     ANNOTATION_LOG_ERROR_PATTERN,
     ANNOTATION_RELEASE,
     LABEL_MANAGED_BY,
@@ -38,15 +38,9 @@ from switchover.decide.colour_names import (
 )
 from switchover.decide.colouring import colour_objects
 from switchover.decide.kube_values import canonical, mapping_at, mappings_at
-from switchover.errors import InputError, TargetError
+from switchover.errors import InputError, SwitchoverError, TargetError
 from switchover.model import Colour, ConfigCopy, Release, SlotStatus, Workload
 from switchover.ports import Clock
-
-_DEFAULT_GRACE_SECONDS = 30
-_SLACK_SECONDS = 15.0
-_POLL_SECONDS = 0.2
-_SHOWN_PODS = 5
-_MOST_PRUNED = 20
 
 ReadThrottled = Callable[[str, Colour, Collection[str]], bool | None]
 ReadUnneededCopies = Callable[[], Sequence[ConfigCopy]]
@@ -114,51 +108,33 @@ class KubeSlots:
         """Let nothing run in `colour`: scale it to 0 and wait until its pods are gone. Tidies up copies afterwards.
 
         Pods get the time that their manifest gives them to end, and then SIGKILL. Raises `FencedError`, and
-        `TargetError` when some are still there long after that: their node may be lost.
+        `TargetError` when some still run long after that.
         """
         name = colour_name(service, colour)
         present = self._api.read(DEPLOYMENT, name)
         if present is None:
             return
-        self._fence.patch(DEPLOYMENT, name, lambda now: _set("/spec/replicas", _replicas(now), 0), epoch)
-        within = _seconds_to_end(present) + _SLACK_SECONDS
-        labels = colour_labels(service, colour)
-        left: list[str] = []
-
-        def gone() -> bool:
-            left[:] = [name_of(pod) for pod in self._api.list(POD, labels) if not is_ended(pod)]
-            return not left
-
-        if not wait_until(gone, within, _POLL_SECONDS):
-            raise TargetError(
-                f"{colour} of {service} did not stop",
-                expected=f"no pod of it after {within:g} s",
-                found=", ".join(left[:_SHOWN_PODS]),
-                next_step="look at their nodes (`kubectl get pods -o wide`), then repeat",
-            )
+        self._fence.patch(DEPLOYMENT, name, lambda now: set_number("/spec/replicas", _replicas(now), 0), epoch)
+        await_end(self._api, self._clock, service, colour, present)
         with suppress(InputError, TargetError):  # the next stop does it, and no rollout may fail for it
-            self._copies.prune(self._read_unneeded_copies()[:_MOST_PRUNED], epoch=epoch)
+            self._copies.prune(self._read_unneeded_copies(), epoch=epoch)
 
     def hold_size(self, service: str, colour: Colour, *, epoch: int) -> None:
-        """Raise the autoscaler's minimum to the present size; without an autoscaler nothing makes it smaller."""
+        """Raise the autoscaler's minimum to the present size; without an autoscaler nothing makes it smaller.
+
+        The autoscaler keeps its own minimum in an annotation.
+        """
         name = colour_name(service, colour)
         running = _replicas(self._api.read(DEPLOYMENT, name))
         if running and self._api.read(HPA, name) is not None:
-            self._fence.patch(HPA, name, lambda now: _set("/spec/minReplicas", _least(now), running), epoch)
+            self._fence.patch(HPA, name, lambda now: hold_operations(now, running), epoch)
 
-    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
-        """Give the autoscaler the bounds of `workload` back."""
+    def free_size(self, service: str, colour: Colour, workload: Workload | None, *, epoch: int) -> None:
+        """Give the autoscaler the bounds of `workload` back; None: the minimum that it had before it was held."""
         name = colour_name(service, colour)
         if self._api.read(HPA, name) is None:
             return
-        least = workload.replicas
-        most = max(workload.max_replicas or least, least)
-
-        def bounds(now: KubeObject) -> Operations:
-            highest = mapping_at(now, "spec").get("maxReplicas")
-            return [*_set("/spec/minReplicas", _least(now), least), *_set("/spec/maxReplicas", highest, most)]
-
-        self._fence.patch(HPA, name, bounds, epoch)
+        self._fence.patch(HPA, name, lambda now: free_operations(now, workload), epoch)
 
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
         """What runs there, by the word of the pods of the release that was started last and of the EndpointSlices.
@@ -169,11 +145,7 @@ class KubeSlots:
         if seen is None:
             return SlotStatus(0, 0)
         status = slot_status(seen, self._clock.now())
-        if self._read_throttled is None or not status.wanted_replicas:
-            return status
-        return replace(
-            status, throttled=self._read_throttled(service, colour, [name_of(pod) for pod in seen.current_pods])
-        )
+        return replace(status, throttled=self._see_throttled(service, colour, seen)) if seen.wanted else status
 
     def read_log_counts(self, service: str, colour: Colour) -> tuple[int, int]:
         """Lines and error lines of the release's container in all pods since the colour was started.
@@ -198,6 +170,15 @@ class KubeSlots:
             return ()
         return self._logs.read_tail(seen.current_pods, _container(seen.deployment), lines)
 
+    def _see_throttled(self, service: str, colour: Colour, seen: SeenColour) -> bool | None:
+        """None where nobody can say: what runs does not depend on who measures it."""
+        if self._read_throttled is None:
+            return None
+        try:
+            return self._read_throttled(service, colour, [name_of(pod) for pod in seen.current_pods])
+        except SwitchoverError:
+            return None
+
     def _look(self, service: str, colour: Colour, *, complete: bool = True) -> SeenColour | None:
         """`complete` False: no EndpointSlices and no events."""
         name, labels = colour_name(service, colour), colour_labels(service, colour)
@@ -207,11 +188,11 @@ class KubeSlots:
         sets, pods = self._api.list(REPLICA_SET, labels), self._api.list(POD, labels)
         if not complete:
             return SeenColour(deployment, sets, pods, ())
-        slices = self._api.list(ENDPOINT_SLICE, {"kubernetes.io/service-name": name})
+        slices = self._api.list(ENDPOINT_SLICE, {LABEL_OF_SLICE: name})
         seen = SeenColour(deployment, sets, pods, slices)
         if len(seen.ready_pods) >= seen.wanted:
             return seen
-        return SeenColour(deployment, sets, pods, slices, self._api.list(EVENT))
+        return SeenColour(deployment, sets, pods, slices, read_events(self._api, pods))
 
     def _remove(self, kind: Kind, name: str, epoch: int) -> None:
         """Take away what an earlier release had and this one has not."""
@@ -231,10 +212,6 @@ def _replicas(deployment: KubeObject | None) -> int:
     return 0 if deployment is None else int(mapping_at(deployment, "spec").get("replicas") or 0)
 
 
-def _least(scaler: KubeObject) -> int | None:
-    return mapping_at(scaler, "spec").get("minReplicas")
-
-
 def _annotation(obj: KubeObject | None, name: str) -> str:
     return str(mapping_at(obj, "metadata", "annotations").get(name, ""))
 
@@ -243,17 +220,6 @@ def _container(deployment: KubeObject) -> str:
     """The container of the release; the first one where nobody said which."""
     containers = mappings_at(deployment, "spec", "template", "spec", "containers")
     return _annotation(deployment, ANNOTATION_CONTAINER) or str(containers[0].get("name"))
-
-
-def _set(path: str, now: int | None, wanted: int) -> Operations:
-    return [] if now == wanted else [{"op": "add", "path": path, "value": wanted}]
-
-
-def _seconds_to_end(deployment: KubeObject) -> float:
-    pods = mapping_at(deployment, "spec", "template", "spec")
-    grace = pods.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
-    drain = _annotation(deployment, ANNOTATION_DRAIN_SECONDS)
-    return float(grace) + (float(drain) if drain.replace(".", "", 1).isdecimal() else 0.0)
 
 
 def _unknown(service: str, services: Collection[str]) -> InputError:

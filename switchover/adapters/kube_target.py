@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
 
 from switchover.adapters.cluster_facts import ClusterFacts
@@ -12,6 +13,7 @@ from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_copies import KubeCopies
 from switchover.adapters.kube_credentials import Credentials, choose_credentials
 from switchover.adapters.kube_fence import KubeFence
+from switchover.adapters.kube_history import KEPT_ENTRIES
 from switchover.adapters.kube_kinds import ANNOTATION_EPOCH, DEPLOYMENT
 from switchover.adapters.kube_ledger import KubeLedger
 from switchover.adapters.kube_migrator import KubeMigrator
@@ -30,6 +32,8 @@ from switchover.errors import InputError
 from switchover.model import Colour, ConfigCopy
 from switchover.operations.environment import EnvironmentPorts
 from switchover.ports import Clock, Ledger, Notifier
+
+_WHOLE_HISTORY = 2 * KEPT_ENTRIES  # a little more than that may be there
 
 
 def open_cluster(
@@ -80,7 +84,9 @@ def open_cluster(
             copies=copies,
             router=router,
             releases=releases,
-            find_signal_obstacles=counted.find_obstacles if counted else None,
+            find_signal_obstacles=(
+                partial(counted.find_obstacles, no_data_seconds=cluster.no_data_seconds) if counted else None
+            ),
             signatures=CosignVerifier.from_machine(cluster.signature_key, environ) if cluster.signature_key else None,
         ),
         migrator=KubeMigrator(api=api, fence=fence, copies=copies, clock=clock),
@@ -92,7 +98,9 @@ def open_cluster(
 
 def _read_unneeded_copies(ledger: Ledger) -> tuple[ConfigCopy, ...]:
     record = ledger.read()
-    return find_unneeded_copies(record, (entry for name in record.services for entry in ledger.read_history(name)))
+    return find_unneeded_copies(
+        record, (entry for name in record.services for entry in ledger.read_history(name, _WHOLE_HISTORY))
+    )
 
 
 def _choose_signals(
@@ -102,8 +110,9 @@ def _choose_signals(
     if config is None:
         return NoSignals()
     routes = {name: placed.route for name, placed in cluster.services.items()}
-    token = read_token(config, environ)
-    return PrometheusSignals(config, cluster.settings.namespace, routes, token, ledger, clock)
+    return PrometheusSignals(
+        config, cluster.settings.namespace, routes, lambda: read_token(config, environ), ledger, clock
+    )
 
 
 def _routed(cluster: ClusterFacts) -> dict[str, RoutedService]:

@@ -11,6 +11,7 @@ from switchover.adapters.kube_copies import KubeCopies
 from switchover.adapters.kube_kinds import DEPLOYMENT, PDB, SERVICE, KubeObject
 from switchover.adapters.kube_manifests import read_documents
 from switchover.decide.colour_names import colour_labels, colour_name
+from switchover.decide.kube_obstacles import find_idle_settings
 from switchover.decide.kube_reading import Reading, Wanted, find_pod_labels, read_workload, with_copies
 from switchover.decide.kube_selectors import find_two_colour_selectors
 from switchover.decide.kube_values import mapping_at
@@ -22,7 +23,8 @@ from switchover.model import Colour, Obstacle, Workload
 class KubeService:
     """A service's section `kubernetes`, looked up: `manifests` is a file or folder that exists for reading.
 
-    `workload` and `container` are as `KubernetesServiceConfig` has them, `workload` the service's name if absent.
+    `workload` and `container` are as `KubernetesServiceConfig` has them, `workload` the service's name if absent,
+    `replicas` what the environment's section says.
     """
 
     manifests: Path
@@ -30,6 +32,7 @@ class KubeService:
     container: str | None
     repository: str
     port: str
+    replicas: int | None = None
 
 
 class KubeWorkloads:
@@ -63,6 +66,9 @@ class KubeWorkloads:
         obstacles = (*missing, *self._copies.find_changed(documents, names))
         if obstacles:
             raise _wrong(service, config, obstacles)
+        idle = find_idle_settings(service, workload, placed_replicas=config.replicas, said_replicas=reading.replicas)
+        if idle:
+            raise _idle(service, idle)
         return replace(
             workload,
             manifest=with_copies(reading.manifest, copies),
@@ -104,6 +110,15 @@ def _other_selector(name: str, wanted: Mapping[str, str], present: KubeObject) -
         expected=", ".join(f"{label}={value}" for label, value in wanted.items()),
         found=str(said.get("matchLabels") or said),
         fix=f"it cannot be changed: `kubectl delete deployment {name} --cascade=orphan` when it has no users",
+    )
+
+
+def _idle(service: str, obstacles: tuple[Obstacle, ...]) -> InputError:
+    return InputError(
+        f"switchover.toml says of {service} what has no effect on Kubernetes",
+        expected="no such setting",
+        found="; ".join(f"{each.place}: {each.found}" for each in obstacles),
+        next_step="; ".join(each.fix for each in obstacles),
     )
 
 

@@ -123,7 +123,7 @@ class LocalSlots:
     def hold_size(self, service: str, colour: Colour, *, epoch: int) -> None:
         """Nothing: no autoscaler is here, a colour keeps the size that it was started with."""
 
-    def free_size(self, service: str, colour: Colour, workload: Workload, *, epoch: int) -> None:
+    def free_size(self, service: str, colour: Colour, workload: Workload | None, *, epoch: int) -> None:
         """Nothing, for the same reason."""
 
     def restore(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -37,11 +37,15 @@ class Sample:
 
 
 class PrometheusApi:
-    """Instant queries. The token goes nowhere but into the header, redirections are not followed."""
+    """Instant queries. The token goes nowhere but into the header, redirections are not followed.
 
-    def __init__(self, url: str, token: str = "") -> None:
-        self._token = token
-        self._url = _split(url, token)
+    `read_token` is called when something is asked, so that nothing else can fail for a token; empty: there is none.
+    """
+
+    def __init__(self, url: str, read_token: Callable[[], str] = str) -> None:
+        self._url = _split(url)
+        self._read_token = read_token
+        self._token = ""
 
     def __repr__(self) -> str:
         """The address; the token is nobody's business."""
@@ -56,8 +60,10 @@ class PrometheusApi:
         """The samples of an instant vector. `what` names the query in errors.
 
         Raises `PrometheusSilentError` for what may be over soon, `BadQueryError` with the words of Prometheus,
-        `TargetError` for a token that is not accepted and for anything that is no such answer.
+        `TargetError` for a token that is not accepted and for anything that is no such answer, and what
+        `require_token` raises.
         """
+        self.require_token()
         status, body = self._post(query, what)
         if status == _OK:
             return self._parse(body, what)
@@ -83,6 +89,18 @@ class PrometheusApi:
             found=f"status {status}" + (" (there is nothing)" if status == _UNKNOWN_ADDRESS else ""),
             next_step="correct `url` in the section `prometheus` of the environment",
         )
+
+    def require_token(self) -> None:
+        """Raise `InputError` when the token is not there or cannot be sent. Asks nobody."""
+        token = self._read_token()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise InputError(
+                "the token for Prometheus cannot be sent",
+                expected="printable ASCII without spaces or line ends",
+                found="something else (it is not shown)",
+                next_step="correct the variable that `token_variable` names",
+            )
+        self._token = token
 
     def _post(self, query: str, what: str) -> tuple[int, bytes]:
         kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
@@ -140,15 +158,8 @@ class PrometheusApi:
 _NAME_IT = "name the variable with a token in `token_variable` of the section `prometheus`"
 
 
-def _split(url: str, token: str) -> SplitResult:
+def _split(url: str) -> SplitResult:
     """Raises `InputError` for what is no address, without repeating what may be secret."""
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise InputError(
-            "the token for Prometheus cannot be sent",
-            expected="printable ASCII without spaces or line ends",
-            found="something else (it is not shown)",
-            next_step="correct the variable that `token_variable` names",
-        )
     try:
         parts = urlsplit(url)
         known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)

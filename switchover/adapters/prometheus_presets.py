@@ -25,7 +25,7 @@ def choose_queries(config: PrometheusConfig) -> QuerySet:
     queries = PRESETS[config.preset] if config.preset else _NONE
     if config.requests is not None:
         # Of a selector this is the time of its last sample, of anything else the time of the question.
-        queries = replace(queries, requests=config.requests, newest=f"max(timestamp({config.requests}))")
+        queries = replace(queries, requests=config.requests, taken=f"timestamp({config.requests})")
     if config.errors is not None:
         queries = replace(queries, errors=config.errors)
     if config.slow is not None:
@@ -44,8 +44,8 @@ def _total(*selectors: str) -> str:
     return f"sum by (job, instance, namespace, pod) ({' or '.join(selectors)})"
 
 
-def _newest(*selectors: str) -> str:
-    return f"max({' or '.join(f'timestamp({one})' for one in selectors)})"
+def _taken(*selectors: str) -> str:
+    return " or ".join(f"timestamp({one})" for one in selectors)
 
 
 # --- throttling, from the kubelets' cAdvisor ----------------------------------------------------------
@@ -63,7 +63,7 @@ _THROTTLED = (
     f"max by (pod) (sum by (pod, container) (increase({_HELD_BACK}[2m])) "
     f"/ sum by (pod, container) (increase({_PERIODS}[2m])) and on (pod, container) {_PERIODS} offset 2m) > bool 0.25"
 )
-_NONE = QuerySet(requests="", errors="", slow="", newest="", throttled=_THROTTLED)
+_NONE = QuerySet(requests="", errors="", slow="", taken="", throttled=_THROTTLED)
 
 # --- Envoy: Contour, and Envoy Gateway with `mergeBackends` (without it both colours are one cluster) -------
 
@@ -79,7 +79,7 @@ _ENVOY = QuerySet(
     requests=_total(_select("envoy_cluster_upstream_rq_completed", _CLUSTER)),
     errors=_total(_select("envoy_cluster_upstream_rq_xx", _CLUSTER, 'envoy_response_code_class="5"')),
     slow=f"{_total(_TIMED_OUT)} + (({_ALL_TIMES} - {_WITHIN_BOUND}) or (0 * {_total(_TIMED_OUT)} unless {_ALL_TIMES}))",
-    newest=_newest(_TIMED_OUT),
+    taken=_taken(_TIMED_OUT),
     throttled=_THROTTLED,
     bounds=(0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000),
 )
@@ -107,7 +107,7 @@ _NGINX = QuerySet(
     errors=_total(*_nginx("requests", 'status=~"5.."')),
     slow=f"{_total(*_nginx('request_duration_seconds_count'))} - "
     + _total(*_nginx("request_duration_seconds_bucket", 'le=~"{bound}"')),
-    newest=_newest(*_nginx("requests")),
+    taken=_taken(*_nginx("requests")),
     throttled=_THROTTLED,
     unit=1000.0,
     bounds=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
@@ -130,7 +130,7 @@ _ISTIO = QuerySet(
     ),
     slow=f"{_total(_select(f'{_DURATION}_count', *_SERVICE))} - "
     + _total(_select(f"{_DURATION}_bucket", *_SERVICE, 'le=~"{bound}"')),
-    newest=_newest(_select("istio_requests_total", *_SERVICE)),
+    taken=_taken(_select("istio_requests_total", *_SERVICE)),
     throttled=_THROTTLED,
     bounds=_ENVOY.bounds,
 )

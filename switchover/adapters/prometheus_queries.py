@@ -22,19 +22,24 @@ class QuerySet:
     """PromQL with the placeholders of `fill`.
 
     `requests`, `errors` and `slow` are cumulative counts, one series per process that counts, the three with the same
-    labels: a replica of the gateway that starts again is then seen as that. `newest` is the time of the last sample
-    that counts a colour. `throttled` is above 0 where more CPU is wanted than allowed; its label `pod` says by whom.
-    `unit` is what the queries measure time in, in milliseconds; `bounds` are the bounds of the buckets in it, rising,
-    and empty where nothing is known of them.
+    labels: a replica of the gateway that starts again is then seen as that. `taken` is the time of the last sample of
+    each series that counts a colour, `newest` of all of them. `throttled` is above 0 where more CPU is wanted than
+    allowed; its label `pod` says by whom. `unit` is what the queries measure time in, in milliseconds; `bounds` are the
+    bounds of the buckets in it, rising, and empty where nothing is known of them.
     """
 
     requests: str
     errors: str
     slow: str
-    newest: str
+    taken: str
     throttled: str
     unit: float = 1.0
     bounds: tuple[float, ...] = ()
+
+    @property
+    def newest(self) -> str:
+        """When a colour was counted last."""
+        return f"max({self.taken})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from switchover.adapters.prometheus_api import BadQueryError, PrometheusApi, PrometheusSilentError, Sample
+from switchover.adapters.prometheus_interval import find_interval_obstacles, render_interval
 from switchover.adapters.prometheus_presets import choose_queries
 from switchover.adapters.prometheus_queries import Place, fill, fits_budget, near_budgets
 from switchover.config_sections import PrometheusConfig
 from switchover.errors import InputError, SwitchoverError, TargetError
-from switchover.model import Colour, Obstacle, Tallies, Tally, Workload
+from switchover.model import WHOLE, Colour, JudgeSettings, Obstacle, Step, Tallies, Tally, Workload
 from switchover.ports import Clock, Ledger
 
 # Two scrapes at the longest interval that is usual, and some time for them to be ingested.
@@ -59,15 +60,15 @@ class PrometheusSignals:
         config: PrometheusConfig,
         namespace: str,
         routes: Mapping[str, str],
-        token: str,
+        read_token: Callable[[], str],
         ledger: Ledger,
         clock: Clock,
     ) -> None:
         """Give `routes` for those services whose route object has another name than they have.
 
-        Raises `InputError` for an address or a token that cannot be used.
+        The token is read when something is asked. Raises `InputError` for an address that cannot be used.
         """
-        self._api = PrometheusApi(config.url, token)
+        self._api = PrometheusApi(config.url, read_token)
         self._queries = choose_queries(config)
         self._namespace = namespace
         self._routes = routes
@@ -84,7 +85,7 @@ class PrometheusSignals:
         """Cumulative counts per colour and process that counts; its labels name the source.
 
         Slow are those over the latency budget of the workload that the ledger has in the colour. Raises
-        `PrometheusSilentError` as said above, `InputError` for queries that do not count.
+        `PrometheusSilentError` as said above, `InputError` for queries that do not count and for a missing token.
         """
         now = self._clock.now()
         try:
@@ -112,8 +113,24 @@ class PrometheusSignals:
         own = [sample for sample in samples if sample.labels.get("pod") in {None, *pods}]
         return any(sample.value > 0 for sample in own) if own else None
 
-    def find_obstacles(self, service: str, workload: Workload) -> tuple[Obstacle, ...]:
-        """What would keep a canary with this workload from being watched. Changes nothing."""
+    def find_obstacles(
+        self,
+        service: str,
+        workload: Workload,
+        steps: tuple[Step, ...],
+        no_data_seconds: float = JudgeSettings().no_data_seconds,
+    ) -> tuple[Obstacle, ...]:
+        """What would keep a rollout of this workload from being watched. Changes nothing.
+
+        The judge holds no data for `no_data_seconds`, which must not be what lies between two scrapes anyway.
+        Without a canary that is only a missing token: whoever deploys at once may do so while Prometheus is silent.
+        """
+        try:
+            self._api.require_token()
+        except SwitchoverError as error:
+            return (_as_obstacle(error),)
+        if all(step.canary_percent == WHOLE for step in steps):
+            return ()
         found: list[Obstacle] = []
         budget = workload.latency_budget_ms
         if not fits_budget(self._queries, budget):
@@ -128,10 +145,15 @@ class PrometheusSignals:
             )
         try:
             self._refuse_blind(service, self._read(service))
+            found.extend(self._find_interval_obstacles(service, no_data_seconds))
         except SwitchoverError as error:
-            problem = error.problem
-            found.append(Obstacle(_PLACE, problem.expected, f"{problem.failed}: {problem.found}", problem.next_step))
+            found.append(_as_obstacle(error))
         return tuple(found)
+
+    def _find_interval_obstacles(self, service: str, no_data_seconds: float) -> tuple[Obstacle, ...]:
+        times = [f"(\n{fill(self._queries.taken, self._queries, self._place(service, each, 1))}\n)" for each in Colour]
+        samples = self._api.ask(render_interval(times), f"of how often {service} is scraped")
+        return find_interval_obstacles(samples[0].value, no_data_seconds) if samples else ()
 
     def _read(self, service: str) -> _Reading:
         # One question for everything, so that all of it is of the same moment.
@@ -176,6 +198,11 @@ class PrometheusSignals:
 
 
 _NO_WORKLOAD = Workload((), 0, "/")
+
+
+def _as_obstacle(error: SwitchoverError) -> Obstacle:
+    problem = error.problem
+    return Obstacle(_PLACE, problem.expected, f"{problem.failed}: {problem.found}", problem.next_step)
 
 
 def _gather(service: str, samples: tuple[Sample, ...], *, histogram: bool) -> _Reading:

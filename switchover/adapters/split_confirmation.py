@@ -8,7 +8,7 @@ from switchover.adapters.split_probes import CONNECTIONS, Answers, DataPlane, as
 from switchover.adapters.waiting import wait_until
 from switchover.decide.route_obstacles import find_naming_obstacle
 from switchover.decide.split import count_probes, find_deviations
-from switchover.errors import InputError, TargetError
+from switchover.errors import InputError, TargetError, UnseenError
 from switchover.model import WHOLE, Colour, Route
 
 _POLL_SECONDS = 0.03
@@ -41,6 +41,8 @@ def confirm_by_probes(plane: DataPlane, service: str, route: Route, within_secon
 
     if wait_until(shown, within_seconds, _POLL_SECONDS):
         return sent
+    if not seen.colours and not seen.nameless:
+        raise unseen(service, route, said)
     if any(status < _SERVER_ERROR for status in seen.nameless):
         raise _indistinguishable(plane, service, seen)
     raise not_followed(service, route, "; ".join(filter(None, [said, _say_nameless(seen)])))
@@ -49,6 +51,16 @@ def confirm_by_probes(plane: DataPlane, service: str, route: Route, within_secon
 def find_nameless(plane: DataPlane) -> str:
     """What a few answers lack to tell the colours apart; empty: nothing. Raises `TargetError` when there is none."""
     return _say_nameless(ask_colours(plane, CONNECTIONS))
+
+
+def unseen(service: str, route: Route, found: str) -> UnseenError:
+    """The error of a split that nobody can look at."""
+    return UnseenError(
+        f"nobody can see whether the traffic of {service} follows its route",
+        expected=f"answers to probes through the gateway that show {say_split(route)}",
+        found=found,
+        next_step="check that the gateway is reachable from here; if it cannot be, set `data_plane` or `confirm`",
+    )
 
 
 def not_followed(service: str, route: Route, found: str) -> TargetError:

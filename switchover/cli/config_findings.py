@@ -73,7 +73,9 @@ def _judge_package(config: Config, name: str) -> Iterator[Finding]:
         by_folder = {package.folder: package for package in packages}
         find_service_package(by_folder, Service(name, folder, service.package or name, tuple(service.build or ())))
     except InputError as error:
-        yield Finding(f"services.{name}.package", f"{error.problem.failed}: {error.problem.found}")
+        # What is built elsewhere needs a version here only to be released from here.
+        needed = service.command is not None or service.container is not None
+        yield Finding(f"services.{name}.package", f"{error.problem.failed}: {error.problem.found}", needed)
 
 
 def _judge_manifests(config: Config, name: str) -> Iterator[Finding]:

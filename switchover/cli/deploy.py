@@ -93,7 +93,8 @@ def describe_plan(plan: DeployPlan) -> str:
         for step in plan.steps
     ]
     if plan.old_colour is not None:
-        lines.append(f"  keep {plan.old_version} warm on {plan.old_colour} for {plan.bake_seconds:g} s, then stop it")
+        old = plan.old_version or "what is live"
+        lines.append(f"  keep {old} warm on {plan.old_colour} for {plan.bake_seconds:g} s, then stop it")
     return "\n".join([*lines, *_describe_proof(plan)])
 
 
@@ -103,8 +104,10 @@ def _describe_proof(plan: DeployPlan) -> list[str]:
     first = next((seconds for seconds in holds if seconds > 0), None)
     if first is None:
         return []
+    if not plan.judge.counts_traffic:
+        return ["  nobody counts requests: only the fixed rules judge"]
     needed = count_needed_requests(plan.judge)
-    back = f"or {plan.old_version or 'nothing'} has all of the traffic again"
+    back = f"or {plan.old_version or plan.old_colour or 'nothing'} has all of the traffic again"
     latest = first + plan.judge.no_data_seconds
     return [f"  needs about {needed} requests to {plan.new_colour} within {latest:g} s, {back}"]
 

@@ -13,7 +13,7 @@ import click
 from switchover.cli.options import common_options, environment_option, find_way_back, open_for_rollback, state_option
 from switchover.cli.output import emit
 from switchover.errors import SwitchoverError
-from switchover.model import HistoryEntry
+from switchover.model import HistoryEntry, Lease
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import is_abandoned
 from switchover.operations.recovery import recover_abandoned
@@ -36,10 +36,12 @@ def watch(environment: str | None, state: Path | None, config_path: Path | None,
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     last_trouble = ""
+    suspected: Lease | None = None
     while not ended.is_set():
         trouble = ""
         try:
-            for entry in look(partial(open_for_rollback, found)):
+            suspected, entries = look(partial(open_for_rollback, found), suspected)
+            for entry in entries:
                 emit({"recovered": entry}, _describe(name, entry), as_json=as_json)
         # The watchdog outlives whatever one look meets: a full disk, a router that restarts, a defect.
         except Exception as error:  # noqa: BLE001
@@ -50,12 +52,21 @@ def watch(environment: str | None, state: Path | None, config_path: Path | None,
         ended.wait(_LOOK_SECONDS)
 
 
-def look(connect: Callable[..., EnvironmentPorts]) -> tuple[HistoryEntry, ...]:
-    """Look once, and end what is abandoned. The router is brought up only when there is something to end."""
+def look(
+    connect: Callable[..., EnvironmentPorts], suspected: Lease | None
+) -> tuple[Lease | None, tuple[HistoryEntry, ...]]:
+    """Look once, and end what is abandoned for the second look in a row; `suspected` is the lease of the look before.
+
+    A target that was away for a moment kept a living deployer from renewing its lease: that goes first when it is
+    back. The router is brought up only when there is something to end.
+    """
     ports = connect(start=False)
-    if not is_abandoned(ports.ledger.read(), ports.clock.now()):
-        return ()
-    return recover_abandoned(connect(start=True), HOLDER)
+    record = ports.ledger.read()
+    if not is_abandoned(record, ports.clock.now()):
+        return None, ()
+    if record.lease is not None and record.lease != suspected:
+        return record.lease, ()
+    return None, recover_abandoned(connect(start=True), HOLDER)
 
 
 def _describe(environment: str, entry: HistoryEntry) -> str:

@@ -125,4 +125,4 @@ def _explain(request: DeployRequest, live: Colour | None, live_version: str | No
         return f"{name} is already live on {live} in {request.environment}"
     if live is None:
         return f"{name} is the first release in {request.environment}"
-    return f"{name} follows {live_version}, which is live on {live}"
+    return f"{name} follows {live_version or 'a version that the ledger does not know'}, which is live on {live}"

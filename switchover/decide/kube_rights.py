@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from switchover.decide.colour_names import SERVICE_PORT, colour_name
 from switchover.model import Colour, Obstacle, Workload
 
+_HPA, _PDB = "HorizontalPodAutoscaler", "PodDisruptionBudget"
+_SMOKE_TEST_VERBS = ("get", "create")  # the API server's words for GET and POST
+
 
 @dataclass(frozen=True, slots=True)
 class Right:
@@ -33,13 +36,13 @@ def list_rights(service: str, colour: Colour, workload: Workload, ledger: str, r
             [
                 *_all("", "configmaps", ("get", "list", "create", "patch", "delete")),
                 Right("update", "", "configmaps", ledger),
-                *(_all("", "secrets", ("get", "create", "patch")) if "Secret" in copied else ()),
+                *(_all("", "secrets", ("get", "create", "patch", "delete")) if "Secret" in copied else ()),
                 *_watched(),
                 *(right for each in (name, other) for right in _changed("apps", "deployments", each)),
                 *(right for each in (name, other) for right in _changed("", "services", each)),
-                Right("get", "", "services/proxy", f"{name}:{SERVICE_PORT}"),
-                *_optional("autoscaling", "horizontalpodautoscalers", name, used="HorizontalPodAutoscaler" in kinds),
-                *_optional("policy", "poddisruptionbudgets", name, used="PodDisruptionBudget" in kinds),
+                *_all("", "services/proxy", _SMOKE_TEST_VERBS, f"{name}:{SERVICE_PORT}"),
+                *_optional("autoscaling", "horizontalpodautoscalers", name, other, used=_HPA in kinds),
+                *_optional("policy", "poddisruptionbudgets", name, other, used=_PDB in kinds),
                 *_migration_rights(workload),
                 Right("get", route.group, route.resource, route.name),
                 Right("patch", route.group, route.resource, route.name),
@@ -80,9 +83,10 @@ def _changed(group: str, resource: str, name: str) -> Iterator[Right]:
     return _all(group, resource, ("get", "create", "patch"), name)
 
 
-def _optional(group: str, resource: str, name: str, *, used: bool) -> Iterator[Right]:
-    """An earlier release may have had one, so it is looked for in any case."""
-    return _all(group, resource, ("get", "create", "patch") if used else ("get",), name)
+def _optional(group: str, resource: str, name: str, other: str, *, used: bool) -> Iterator[Right]:
+    """Both colours: that of the release before is held at its size. An earlier one may have had what this has not."""
+    yield from _all(group, resource, ("get", "create", "patch", "delete") if used else ("get", "delete"), name)
+    yield from _all(group, resource, ("get", "patch") if used else ("get",), other)
 
 
 def _watched() -> tuple[Right, ...]:

@@ -113,14 +113,39 @@ def note_verdict(record: EnvironmentRecord, service_name: str, verdict: Verdict)
     return with_service(record, service_name, replace(service, rollout=rollout))
 
 
-def note_approval(record: EnvironmentRecord, service_name: str, approval: Approval) -> EnvironmentRecord:
-    """The record with a person's answer, which the rollout must be waiting for. The first answer counts."""
+def note_contracting(record: EnvironmentRecord, service_name: str) -> EnvironmentRecord:
+    """The record that says that the contract migration is about to begin."""
+    service = record.services[service_name]
+    rollout = service.rollout and replace(service.rollout, contracting=True)
+    return with_service(record, service_name, replace(service, rollout=rollout))
+
+
+def note_approval(
+    record: EnvironmentRecord,
+    service_name: str,
+    approval: Approval,
+    *,
+    rollout_id: str | None = None,
+    version: str | None = None,
+) -> EnvironmentRecord:
+    """The record with a person's answer, which the rollout must be waiting for. The first answer counts.
+
+    `rollout_id` and `version` are what the person looked at, None: not said. Raises `InputError` when another rollout
+    waits by now, or none.
+    """
     service = record.services.get(service_name, ServiceRecord())
     rollout = service.rollout
-    if rollout is None or rollout.phase is not Phase.APPROVING:
+    waits = rollout is not None and rollout.phase is Phase.APPROVING
+    if (
+        rollout is None
+        or not waits
+        or rollout_id not in (None, rollout.id)
+        or version not in (None, rollout.release.version)
+    ):
+        asked = f" of {version}" if version else ""
         raise InputError(
-            f"{service_name} in {record.environment} does not wait for an approval",
-            expected="a rollout that was tested and has no user yet",
+            f"{service_name} in {record.environment} does not wait for an approval{asked}",
+            expected="the rollout that was looked at, tested and without a user yet",
             found=f"{rollout.release.version} is {rollout.phase}" if rollout else "no rollout in flight",
             next_step="look at `switchover status`",
         )

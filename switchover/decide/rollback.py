@@ -21,6 +21,8 @@ from switchover.model import (
 
 DEPLOY = "deploy"
 ROLLBACK = "rollback"
+UNCONTRACTED = "contract-migration"
+"""The rule of the reason that a release's contract migration has not done its work."""
 
 
 class Way(StrEnum):
@@ -115,9 +117,7 @@ def plan_rollback(
         workload=entry.workload,
         reason=f"{entry.to_version} was live before; its artifact is {_short_digest(entry)}",
         migrations=_plan_migrations(undone, entry),
-        irreversible=tuple(
-            str(each.to_version) for each in undone or () if each.workload and each.workload.migrations.irreversible
-        ),
+        irreversible=tuple(str(each.to_version) for each in undone or () if _is_irreversible(each)),
     )
 
 
@@ -188,6 +188,11 @@ def _plan_migrations(undone: list[HistoryEntry] | None, chosen: HistoryEntry) ->
     return tuple(
         _migration(MigrationStep.DOWN, entry) for entry in undone if entry.workload and entry.workload.migrations.down
     )
+
+
+def _is_irreversible(entry: HistoryEntry) -> bool:
+    declared = entry.workload is not None and entry.workload.migrations.irreversible
+    return declared and not any(reason.rule == UNCONTRACTED for reason in entry.reasons)
 
 
 def _migration(step: MigrationStep, entry: HistoryEntry) -> Migration:

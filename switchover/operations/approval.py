@@ -8,6 +8,7 @@ from switchover.errors import UnhealthyError
 from switchover.model import Approval, EnvironmentRecord, Phase, Rollout
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, renew, swap
+from switchover.operations.patience import Patience
 from switchover.operations.rollout_record import enter, read_rollout
 
 _LOOK_SECONDS = 1.0
@@ -18,11 +19,21 @@ def ask_approval(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rol
     return enter(ports, claim, rollout, Phase.APPROVING, Event.APPROVAL_ASKED)
 
 
-def answer_approval(ports: EnvironmentPorts, service: str, approval: Approval) -> Rollout | None:
-    """Record a person's answer, the first one of all. Raises `InputError` when nobody was asked."""
+def answer_approval(
+    ports: EnvironmentPorts,
+    service: str,
+    approval: Approval,
+    *,
+    rollout_id: str | None = None,
+    version: str | None = None,
+) -> Rollout | None:
+    """Record a person's answer, the first one of all, to what was looked at (None: to whatever waits).
+
+    Raises `InputError` when nobody was asked, or about another release by now.
+    """
 
     def note(record: EnvironmentRecord) -> EnvironmentRecord:
-        return note_approval(record, service, approval)
+        return note_approval(record, service, approval, rollout_id=rollout_id, version=version)
 
     return swap(ports, note).services[service].rollout
 
@@ -32,9 +43,11 @@ def await_approval(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, seco
 
     Raises `UnhealthyError` when it is no or does not come, `FencedError` when somebody takes over.
     """
+    patience = Patience(ports.clock)
     while True:
-        renew(ports, claim)
-        rollout = read_rollout(ports, claim, rollout.service)
+        with patience.looking():
+            renew(ports, claim)
+            rollout = read_rollout(ports, claim, rollout.service)
         if rollout.approval is not None:
             return require_approval(rollout, rollout.approval)
         if ports.clock.now() >= rollout.changed_at + seconds:

@@ -108,8 +108,10 @@ def kept_alive(
                 return
             try:
                 renew(ports, claim)
-            except SwitchoverError:
+            except FencedError:
                 return
+            except SwitchoverError:
+                continue  # a target that is away for a moment: the next round is in time
 
     thread = Thread(target=renew_on, name="lease", daemon=True)
     thread.start()

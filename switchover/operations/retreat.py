@@ -8,7 +8,7 @@ from switchover.decide.rollout import Event
 from switchover.model import EnvironmentRecord, Reason, Route
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, amend
-from switchover.operations.route import give
+from switchover.operations.route import give_back
 
 
 def retreat(
@@ -24,5 +24,5 @@ def retreat(
 
     plan = plan_recovery(service, amend(ports, claim, change).services[service])
     if plan.serve is not None:
-        give(ports, claim, service, Route.giving(plan.serve, 100))
+        give_back(ports, claim, service, Route.giving(plan.serve, 100))
     return plan

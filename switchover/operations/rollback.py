@@ -83,15 +83,20 @@ def restore_traffic(ports: EnvironmentPorts, request: RollbackRequest, plan: Rol
     return claim
 
 
-def end_rollout(ports: EnvironmentPorts, claim: Claim, plan: RollbackPlan) -> HistoryEntry:
-    """The rest, after `restore_traffic`: drain and stop the colour that lost, close the rollout, tell people."""
+def end_rollout(ports: EnvironmentPorts, claim: Claim, plan: RollbackPlan, *, contracting: bool = True) -> HistoryEntry:
+    """The rest, after `restore_traffic`: drain and stop the colour that lost, close the rollout, tell people.
+
+    `contracting` False: a committed rollout removes nothing more, because it is rolled back next.
+    """
     closed = find_closed(ports, plan.service, plan.rollout_id)
     if closed:
         return closed
     rollout = read_rollout(ports, claim, plan.service)
     kind = ROLLBACK if rollout.strategy == ROLLBACK else DEPLOY
     if plan.way is Way.FINISH:
-        return settle(ports, claim, rollout, kind=kind)
+        return settle(ports, claim, rollout, kind=kind, contracting=contracting)
+    if rollout.migrations:
+        ports.migrator.end_migrations(plan.service, epoch=claim.epoch)
     if plan.empty is not None:
         retire(ports, claim, rollout, plan.empty)
     if plan.serve is not None:
@@ -144,8 +149,11 @@ def _apply(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan
         _require_word(request, plan)
         claim = _claim(ports, request, plan)
         return None if claim is None else _redeploy(ports, claim, request, plan)
+    by_person = request.event is Event.ROLLBACK_REQUESTED
+    if plan.way is Way.FINISH and by_person:
+        _require_word_for_contraction(ports, request)
     claim = restore_traffic(ports, request, plan)
-    return None if claim is None else end_rollout(ports, claim, plan)
+    return None if claim is None else end_rollout(ports, claim, plan, contracting=not by_person)
 
 
 def _redeploy(ports: EnvironmentPorts, claim: Claim, request: RollbackRequest, plan: RollbackPlan) -> HistoryEntry:
@@ -224,14 +232,27 @@ def _plan_for(
     return plan_recovery(service_name, service)
 
 
+def _require_word_for_contraction(ports: EnvironmentPorts, request: RollbackRequest) -> None:
+    """Before a committed rollout is finished for a rollback: its own contraction may have begun already."""
+    rollout = ports.ledger.read().services[request.service].rollout
+    if rollout is None or not (rollout.contracting and rollout.workload.migrations.irreversible):
+        return
+    if not request.accept_irreversible:
+        raise _irreversible(request.service, rollout.old_version or "what was live", rollout.release.version)
+
+
 def _require_word(request: RollbackRequest, plan: RollbackPlan) -> None:
     if plan.irreversible and not request.accept_irreversible:
-        raise InputError(
-            f"{plan.service} cannot simply go back to {plan.serve_version}",
-            expected="only migrations that can be taken back in between",
-            found=f"what {', '.join(plan.irreversible)} migrated is declared irreversible",
-            next_step=f"make sure that {plan.serve_version} can live with it, then say so (--accept-irreversible)",
-        )
+        raise _irreversible(plan.service, str(plan.serve_version), ", ".join(plan.irreversible))
+
+
+def _irreversible(service: str, target: str, migrated: str) -> InputError:
+    return InputError(
+        f"{service} cannot simply go back to {target}",
+        expected="only migrations that can be taken back in between",
+        found=f"what {migrated} migrated is declared irreversible",
+        next_step=f"make sure that {target} can live with it, then say so (--accept-irreversible)",
+    )
 
 
 def _redeployment(ports: EnvironmentPorts, request: RollbackRequest, plan: RollbackPlan) -> DeployPlan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from switchover.decide.deployment import DeployPlan, choose_size
 from switchover.decide.record import begin_rollout
-from switchover.decide.rollback import DEPLOY
+from switchover.decide.rollback import DEPLOY, ROLLBACK
 from switchover.decide.rollout import Event
 from switchover.errors import InputError, UnhealthyError
 from switchover.model import (
@@ -24,9 +24,10 @@ from switchover.model import (
 from switchover.operations.closing import close_rollout, find_closed
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, amend, kept_alive, release, renew
-from switchover.operations.migration import contract
+from switchover.operations.migration import contract, leave_uncontracted
+from switchover.operations.patience import Patience
 from switchover.operations.rollout_record import enter, read_rollout, record_event, rollout_in
-from switchover.operations.route import free_size, give, retire
+from switchover.operations.route import free_size, give, give_back, retire
 
 _READY_POLL_SECONDS = 0.2
 _RESTARTS_THAT_ARE_A_LOOP = 2
@@ -78,24 +79,37 @@ def start_slot(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollo
 
 def await_ready(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
     """Wait until every replica answers; raise `UnhealthyError` as soon as it is plain that they will not."""
+    _await_replicas(ports, claim, rollout)
+    return enter(ports, claim, rollout, Phase.TESTING, Event.READY)
+
+
+def _await_replicas(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> None:
     deadline = ports.clock.now() + rollout.workload.ready_seconds
+    # A cluster says itself when a container crashes in a loop, and is asked less often.
+    on_cluster = rollout.workload.manifest is not None
+    patience = Patience(ports.clock)
     while True:
-        renew(ports, claim)
-        status = ports.slots.read_status(rollout.service, rollout.new_colour)
-        if status.ready:
-            return enter(ports, claim, rollout, Phase.TESTING, Event.READY)
+        status: SlotStatus | None = None
+        with patience.looking():
+            renew(ports, claim)
+            status = ports.slots.read_status(rollout.service, rollout.new_colour)
+        if status is not None and status.ready:
+            return
         late = ports.clock.now() >= deadline
-        if late or status.blocked or len(status.restart_times) >= _RESTARTS_THAT_ARE_A_LOOP:
+        loops = not on_cluster and status is not None and len(status.restart_times) >= _RESTARTS_THAT_ARE_A_LOOP
+        if status is not None and (late or status.blocked or loops):
             raise _never_ready(ports, rollout, status, late=late)
-        ports.clock.sleep(_READY_POLL_SECONDS)
+        ports.clock.sleep(_READY_POLL_SECONDS * (3 if on_cluster else 1))
 
 
 def run_smoke_tests(
     ports: EnvironmentPorts, claim: Claim, rollout: Rollout, tests: tuple[SmokeTest, ...]
 ) -> tuple[ProbeResult, ...]:
     """Check every replica of the idle colour past the router; raise `UnhealthyError` naming what failed."""
-    addresses = ports.slots.read_status(rollout.service, rollout.new_colour).addresses
-    results = probe_all(ports, claim, addresses, tests)
+    status = ports.slots.read_status(rollout.service, rollout.new_colour)
+    if tests and not status.addresses:
+        raise _never_ready(ports, rollout, status, late=False)
+    results = probe_all(ports, claim, status.addresses, tests)
     failed = [result for result in results if not result.passed]
     if failed:
         raise UnhealthyError(
@@ -126,11 +140,31 @@ def shift(
 
     With the rollout come the probes of each colour that look like a user's requests.
     """
+    _grow_with_live(ports, claim, rollout)
     rollout = read_rollout(ports, claim, rollout.service)
     event = _STEPS_FROM.get(rollout.phase, Event.STEP_PASSED)
     if not (rollout.phase is Phase.SHIFTING and rollout.canary_percent == canary_percent):
         rollout = record_event(ports, claim, rollout, event, canary_percent=canary_percent)
-    return rollout, give(ports, claim, rollout.service, Route.giving(rollout.new_colour, canary_percent))
+    route = Route.giving(rollout.new_colour, canary_percent)
+    if rollout.strategy == ROLLBACK:
+        give_back(ports, claim, rollout.service, route)
+        return rollout, {}
+    return rollout, give(ports, claim, rollout.service, route)
+
+
+def _grow_with_live(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> None:
+    """Since it was started an autoscaler may have made the live colour larger: it must not get its users smaller."""
+    if rollout.old_colour is None or rollout.workload.max_replicas is None:
+        return
+    live, new = (
+        ports.slots.read_status(rollout.service, colour).wanted_replicas
+        for colour in (rollout.old_colour, rollout.new_colour)
+    )
+    sized = choose_size(rollout.workload, live)
+    if new < sized.replicas:
+        with kept_alive(ports, claim):
+            ports.slots.start(rollout.release, rollout.new_colour, sized, epoch=claim.epoch)
+        _await_replicas(ports, claim, rollout)
 
 
 def begin_bake(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> Rollout:
@@ -148,15 +182,28 @@ def finalize(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, *, kind: s
     closed = find_closed(ports, rollout.service, rollout.id)
     if closed:
         return closed
-    give(ports, claim, rollout.service, Route.giving(rollout.new_colour, 100))
+    _give_all(ports, claim, rollout)
     return settle(ports, claim, rollout, kind=kind)
 
 
-def settle(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, *, kind: str) -> HistoryEntry:
-    """The end of a committed rollout that has all the traffic, whoever brings it about."""
+def _give_all(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> None:
+    route = Route.giving(rollout.new_colour, 100)
+    if rollout.strategy == ROLLBACK:
+        give_back(ports, claim, rollout.service, route)
+    else:
+        give(ports, claim, rollout.service, route)
+
+
+def settle(
+    ports: EnvironmentPorts, claim: Claim, rollout: Rollout, *, kind: str, contracting: bool = True
+) -> HistoryEntry:
+    """The end of a committed rollout that has all the traffic, whoever brings it about.
+
+    `contracting` False: it is about to be rolled back, and nothing more may be removed.
+    """
     retire(ports, claim, rollout, rollout.new_colour.other)
     free_size(ports, claim, rollout.service, rollout.new_colour)
-    reasons = contract(ports, claim, rollout)
+    reasons = contract(ports, claim, rollout) if contracting else leave_uncontracted(rollout)
     return close_rollout(ports, claim, rollout, Event.FINALIZED, kind=kind, reasons=reasons)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
+from switchover.errors import InputError, TargetError, UnseenError
 from switchover.model import Colour, Rollout, Route
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, kept_alive, renew
 
+_log = logging.getLogger(__name__)
 _DRAIN_POLL_SECONDS = 0.1
 
 
@@ -18,11 +21,33 @@ def give(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> M
         return ports.router.confirm_route(service, route)
 
 
+def give_back(ports: EnvironmentPorts, claim: Claim, service: str, route: Route) -> None:
+    """As `give`, on the way back: what users get counts, and what nobody can see does not stop it.
+
+    A control plane that does not accept the route is no matter when the probes show it; probes that do not come
+    through are none when it was accepted. Raises `TargetError` when the traffic goes elsewhere, or nobody knows.
+    """
+    with kept_alive(ports, claim):
+        refused: TargetError | None = None
+        try:
+            ports.router.set_route(service, route, epoch=claim.epoch)
+        except TargetError as error:
+            refused = error
+        try:
+            ports.router.confirm_route(service, route)
+        except (UnseenError, InputError) as unseen:  # none came through, or their answers do not say whose they are
+            if refused is not None:
+                raise refused from unseen
+            _log.warning("the route of %s is accepted, but no probe saw it: %s", service, unseen.problem.found)
+        else:
+            if refused is not None:
+                _log.warning("users of %s are back, although %s", service, refused.problem.failed)
+
+
 def free_size(ports: EnvironmentPorts, claim: Claim, service: str, colour: Colour) -> None:
-    """Let the autoscaler of a colour choose again; nothing for one that the ledger has no workload of."""
+    """Let the autoscaler of a colour choose again."""
     workload = ports.ledger.read().services[service].slot(colour).workload
-    if workload is not None:
-        ports.slots.free_size(service, colour, workload, epoch=claim.epoch)
+    ports.slots.free_size(service, colour, workload, epoch=claim.epoch)
 
 
 def retire(ports: EnvironmentPorts, claim: Claim, rollout: Rollout, colour: Colour) -> None:

@@ -26,6 +26,7 @@ from switchover.model import (
 )
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.lease import Claim, amend, renew
+from switchover.operations.patience import Patience
 from switchover.operations.retreat import retreat
 from switchover.operations.rollout import probe_all
 from switchover.operations.rollout_record import read_rollout
@@ -92,14 +93,19 @@ def watch(
     ends_at = ports.clock.now() + hold_seconds
     gives_up_at = ends_at + settings.no_data_seconds
     numbers = count()
+    patience = Patience(ports.clock)
     while True:
         due = smoke_tests if next(numbers) % SMOKE_EVERY_LOOKS == 0 else ()
         ports.clock.sleep(LOOK_SECONDS)
-        renew(ports, claim)  # before the look: a deployer that was taken over judges nothing any more
-        failed = _repeat_smoke_tests(ports, claim, rollout, due)
-        watching, observation, verdict = look(ports, rollout, watching, settings, failed)
-        _note(ports, claim, rollout.service, verdict)
-        report(observation, verdict)
+        verdict: Verdict | None = None
+        with patience.looking():
+            renew(ports, claim)  # before the look: a deployer that was taken over judges nothing any more
+            failed = _repeat_smoke_tests(ports, claim, rollout, due)
+            watching, observation, verdict = look(ports, rollout, watching, settings, failed)
+            _note(ports, claim, rollout.service, verdict)
+            report(observation, verdict)
+        if verdict is None:
+            continue  # nothing could be seen: the next look decides
         if verdict.standing is Standing.HEALTHY and ports.clock.now() >= ends_at:
             return watching
         if verdict.standing is Standing.UNHEALTHY or (
@@ -118,14 +124,13 @@ def look(
 ) -> tuple[Watch, Observation, Verdict]:
     """One look: what changed since the last one, and what the judge says of it."""
     new, old = rollout.new_colour, rollout.new_colour.other
-    before = watching.tallies
+    read = ports.signals.read_tallies(rollout.service)
+    before = _with_newcomers(watching.tallies, read)
     # What a source that says nothing now has counted is kept: when it speaks again, that is no news.
-    tallies: dict[Colour, Tallies] = {
-        colour: {**before[colour], **sources} for colour, sources in ports.signals.read_tallies(rollout.service).items()
-    }
+    tallies: dict[Colour, Tallies] = {colour: {**before[colour], **sources} for colour, sources in read.items()}
     status = ports.slots.read_status(rollout.service, new)
     lines, errors = ports.slots.read_log_counts(rollout.service, new)
-    probe_failures = 0 if status.ready else watching.probe_failures + 1
+    probe_failures = watching.probe_failures + 1 if status.fails_probes else 0
     own = watching.own_requests
     canary, own_canary = _without_own(count_since(tallies[new], before[new]), own.get(new, 0))
     live, own_live = _without_own(count_since(tallies[old], before[old]), own.get(old, 0))
@@ -144,6 +149,19 @@ def look(
     evidence, verdict = judge_health(watching.evidence, observation, settings)
     left = {new: own_canary, old: own_live}
     return Watch(evidence, tallies, lines, errors, probe_failures, left), observation, verdict
+
+
+def _with_newcomers(before: Mapping[Colour, Tallies], read: Mapping[Colour, Tallies]) -> dict[Colour, Tallies]:
+    """The counters before, and those of a source that nobody has seen yet as they are read now.
+
+    What it counted until then may be years old, of any release; a source that is really new loses one interval by
+    that. One that was seen at either colour was there all the time: where it is new for the other, it began at zero.
+    """
+    known = {source for tallies in before.values() for source in tallies}
+    return {
+        colour: {**{name: each for name, each in read[colour].items() if name not in known}, **before[colour]}
+        for colour in read
+    }
 
 
 def _without_own(seen: Tally, own: int) -> tuple[Tally, int]:

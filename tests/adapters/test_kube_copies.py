@@ -10,6 +10,7 @@ from switchover.decide.config_references import Reference
 from switchover.errors import FencedError, InputError
 from switchover.model import ConfigCopy
 from tests.fakes import FakeFence
+from tests.kube_emulator import KubeEmulator
 
 OPAQUE: KubeObject = {"type": "Opaque", "stringData": {"t": "x"}}
 CONFIG, KEYS = Reference("ConfigMap", "config"), Reference("Secret", "keys")
@@ -96,6 +97,30 @@ def test_only_copies_are_deleted_and_only_those_that_are_named(kube_api: KubeApi
     assert kube_api.read(CONFIG_MAP, config.name) is not None
     assert kube_api.read(CONFIG_MAP, "config") is not None
     assert kube_api.read(SECRET, "keys") is not None
+
+
+def test_a_secret_that_may_not_be_deleted_stops_no_other(kube_emulator: KubeEmulator, epochs: FakeFence) -> None:
+    api = kube_emulator.api()
+    kube_emulator.put(
+        a_config({"a": "1"}), {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, **OPAQUE}
+    )
+    copies = KubeCopies(api, KubeFence(api, lambda: epochs.epoch), "production")
+    config, keys = resolve(copies, CONFIG, KEYS)
+    copies.ensure([config, keys], epoch=1)
+    kube_emulator.forbid("delete", "secrets")
+    assert copies.prune([keys, config], epoch=1) == (config.name,)
+    api.close()
+
+
+def test_the_limit_counts_what_is_there(kube_api: KubeApi, copies: KubeCopies) -> None:
+    gone = [ConfigCopy("ConfigMap", "config", f"config-{number}") for number in range(5)]
+    (first,) = resolve(copies, CONFIG)
+    copies.ensure([first], epoch=1)
+    kube_api.apply(a_config({"a": "2"}))
+    (second,) = resolve(copies, CONFIG)
+    copies.ensure([second], epoch=1)
+    assert copies.prune([*gone, first, second], epoch=1, most=1) == (first.name,)
+    assert kube_api.read(CONFIG_MAP, second.name) is not None
 
 
 def test_two_environments_of_a_namespace_have_copies_of_their_own(kube_api: KubeApi, copies: KubeCopies) -> None:

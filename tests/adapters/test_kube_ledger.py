@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
-from switchover.adapters import kube_ledger
 from switchover.adapters.kube_api import KubeApi
+from switchover.adapters.kube_history import KEPT_ENTRIES, is_pruning
 from switchover.adapters.kube_kinds import CONFIG_MAP, KubeObject, name_of
 from switchover.adapters.kube_ledger import KubeLedger
 from switchover.adapters.kube_names import label_value, object_name
+from switchover.adapters.record_json import dump_entry
 from switchover.errors import InputError, LedgerConflictError, LedgerUnreadableError, TargetError
+from switchover.model import HistoryEntry
 from tests.builders import a_begun_record, a_live_record, an_entry
 from tests.kube_emulator import KubeEmulator
 
@@ -164,23 +167,83 @@ def test_names_and_labels_of_different_texts_differ() -> None:
     assert label_value("-") != label_value("_")
 
 
-def test_the_oldest_entries_go_when_there_are_too_many(kube_emulator: KubeEmulator, ledger: KubeLedger) -> None:
-    ledger.append_history(an_entry("0.0.1", ended_at=1.0))
-    template = kube_emulator.store.list(CONFIG_MAP, kube_emulator.namespace)[0]
-    for number in range(kube_ledger.KEPT_ENTRIES):
-        annotations = {**template["metadata"]["annotations"], "switchover.dev/ended-at": str(float(number + 2))}
+def entries(emulator: KubeEmulator) -> list[KubeObject]:
+    return emulator.store.list(CONFIG_MAP, emulator.namespace)
+
+
+def crowd(emulator: KubeEmulator, template: KubeObject, first: HistoryEntry, number_of: int) -> None:
+    """Entries like this one, each a second newer than the one before, put past the API."""
+    for number in range(number_of):
+        entry = replace(first, id=f"{first.id}-{number}", ended_at=first.ended_at + number)
+        annotations = {**template["metadata"]["annotations"], "switchover.dev/ended-at": repr(entry.ended_at)}
         kept = {"labels": template["metadata"]["labels"], "annotations": annotations}
-        kube_emulator.put({**template, "metadata": {"name": f"entry-{number}", **kept}})
-    ledger.append_history(an_entry("2.0.0", ended_at=9999.0))
-    names = [name_of(each) for each in kube_emulator.store.list(CONFIG_MAP, kube_emulator.namespace)]
-    assert len(names) == kube_ledger.KEPT_ENTRIES
-    assert name_of(template) not in names
-    assert "entry-0" not in names
+        data = {**template["data"], "document": dump_entry(entry)}
+        emulator.put({**template, "metadata": {"name": f"entry-{number}", **kept}, "data": data})
 
 
-def test_an_entry_without_its_times_is_damaged(kube_emulator: KubeEmulator, ledger: KubeLedger) -> None:
+def pruning_entry(outcome: str, ended_at: float) -> HistoryEntry:
+    """One with which the ledger looks for old ones."""
+    ids = (f"run-{number}" for number in count())
+    found = next(each for each in ids if is_pruning(object_name("switchover", "production", "history", each)))
+    return replace(an_entry("2.0.0", outcome=outcome, ended_at=ended_at), id=found)
+
+
+def test_the_oldest_entries_of_a_service_go_when_there_are_too_many(
+    kube_emulator: KubeEmulator, ledger: KubeLedger
+) -> None:
+    other = replace(an_entry("0.0.1", ended_at=0.0), service="cart", id="of another service")
+    ledger.append_history(other)
+    bad = an_entry("0.0.1", outcome="rolled back", ended_at=1.0)
+    ledger.append_history(bad)
+    template = next(each for each in entries(kube_emulator) if "0.0.1-1.0" in each["data"]["document"])
+    crowd(kube_emulator, template, replace(bad, ended_at=2.0), KEPT_ENTRIES)
+    ledger.append_history(pruning_entry("rolled back", 9999.0))
+    left = ledger.read_history("shop", 2 * KEPT_ENTRIES)
+    assert len(left) == KEPT_ENTRIES
+    assert {bad.id, f"{bad.id}-0"}.isdisjoint({each.id for each in left})
+    assert ledger.read_history("cart") == (other,)
+
+
+def test_the_last_ten_that_came_live_stay_however_old_they_are(kube_emulator: KubeEmulator, ledger: KubeLedger) -> None:
+    for number in range(12):
+        ledger.append_history(an_entry(f"1.{number}.0", ended_at=float(number)))
+    bad = an_entry("2.0.0", outcome="rolled back", ended_at=100.0)
+    crowd(kube_emulator, entries(kube_emulator)[0], bad, KEPT_ENTRIES)
+    ledger.append_history(pruning_entry("rolled back", 9999.0))
+    live = [each.to_version for each in ledger.read_history("shop", 2 * KEPT_ENTRIES) if each.outcome == "live"]
+    assert live == [f"1.{number}.0" for number in range(11, 1, -1)]
+
+
+def test_most_entries_are_written_without_a_look_at_the_others(kube_emulator: KubeEmulator, ledger: KubeLedger) -> None:
+    for number in range(60):
+        ledger.append_history(an_entry("1.0.0", ended_at=float(number)))
+    looks = [path for method, path in kube_emulator.calls if method == "GET"]
+    assert 0 < len(looks) < 15
+
+
+@pytest.mark.parametrize("service", ["shop", "Ä" * 70])
+def test_the_history_of_a_service_is_asked_for_alone(
+    kube_emulator: KubeEmulator, ledger: KubeLedger, service: str
+) -> None:
+    mine = replace(an_entry("1.0.0"), service=service)
+    for each in (mine, replace(an_entry("2.0.0", ended_at=9.0), service="cart")):
+        ledger.append_history(each)
+    assert ledger.read_history(service) == (mine,)
+    (stored,) = (each for each in entries(kube_emulator) if "2.0.0" not in each["data"]["document"])
+    assert stored["metadata"]["labels"]["switchover.dev/service"] == label_value(service)
+    kube_emulator.store.delete(CONFIG_MAP, kube_emulator.namespace, name_of(stored))
+    assert ledger.read_history(service) == ()
+
+
+@pytest.mark.parametrize(
+    "damage", [{"metadata": {"annotations": {}}}, {"data": {}}, {"data": {"format": "1", "document": "no json"}}]
+)
+def test_a_damaged_entry_is_told_and_hides_no_other(
+    kube_emulator: KubeEmulator, ledger: KubeLedger, caplog: pytest.LogCaptureFixture, damage: KubeObject
+) -> None:
     ledger.append_history(an_entry("1.0.0"))
-    entry = kube_emulator.store.list(CONFIG_MAP, kube_emulator.namespace)[0]
-    kube_emulator.put({**entry, "metadata": {**entry["metadata"], "annotations": {}}})
-    with pytest.raises(LedgerUnreadableError, match="damaged"):
-        ledger.read_history()
+    entry = entries(kube_emulator)[0]
+    kube_emulator.put({**entry, **damage, "metadata": {**entry["metadata"], **damage.get("metadata", {})}})
+    ledger.append_history(an_entry("1.1.0"))
+    assert [each.to_version for each in ledger.read_history("shop")] == ["1.1.0"]
+    assert name_of(entry) in caplog.text

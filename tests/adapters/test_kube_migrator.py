@@ -115,6 +115,46 @@ def test_what_an_earlier_attempt_left_running_is_ended_first(case: KubeCase, mig
     assert jobs(case) == [migration_name(a_migration(MigrationStep.DOWN), "run-1")]
 
 
+def test_what_still_runs_of_a_service_is_ended_and_nothing_else(case: KubeCase, migrator: KubeMigrator) -> None:
+    migrator.end_migrations("shop", epoch=1)
+    migrator.migrate(a_migration(), "run-0", epoch=1)
+    ended = jobs(case)
+    case.controllers.running_jobs |= {"shop-down", "cart"}
+    for name, service in (("shop-down-1", "shop"), ("cart-expand-1", "cart")):
+        case.emulator.put(
+            {
+                "apiVersion": "batch/v1",
+                "kind": "Job",
+                "metadata": {"name": name, "labels": {"switchover.dev/migration": service}},
+                "spec": {"template": {"metadata": {}, "spec": {"containers": []}}},
+            }
+        )
+    migrator.end_migrations("shop", epoch=1)
+    assert jobs(case) == ["cart-expand-1", *ended]
+    case.fence.epoch = 2
+    with pytest.raises(FencedError):
+        migrator.end_migrations("cart", epoch=1)
+    assert "cart-expand-1" in jobs(case)
+
+
+def test_a_deployer_without_rights_to_jobs_has_none_to_end(case: KubeCase, migrator: KubeMigrator) -> None:
+    case.emulator.forbid("list", "jobs")
+    migrator.end_migrations("shop", epoch=1)
+
+
+def test_a_job_that_was_made_after_a_takeover_is_taken_away(case: KubeCase, migrator: KubeMigrator) -> None:
+    case.controllers.running_jobs.add("shop")
+
+    def take_over(method: str, path: str) -> None:
+        if method == "PATCH" and "/jobs/" in path:
+            case.fence.epoch = 2
+
+    case.emulator.before_call = take_over
+    with pytest.raises(FencedError):
+        migrator.migrate(a_migration(), "run-1", epoch=1)
+    assert jobs(case) == []
+
+
 def test_a_stale_epoch_runs_nothing_and_does_not_wait_on(
     case: KubeCase, migrator: KubeMigrator, clock: FakeClock
 ) -> None:

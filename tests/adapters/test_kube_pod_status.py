@@ -114,7 +114,7 @@ def test_an_evicted_pod_does_not_count() -> None:
 
 def test_a_ready_pod_that_the_service_does_not_lead_to_is_not_ready() -> None:
     status = slot_status(seen(a_pod("p1", "rs-10"), reachable=()), BEGAN)
-    assert (status.ready_replicas, status.addresses) == (0, ())
+    assert (status.ready_replicas, status.addresses) == (0, ("shop-green:80",))
     assert "not in the Service yet" in status.detail
 
 
@@ -131,6 +131,61 @@ def test_a_pod_that_finds_no_node_is_given_a_moment(age: int, *, blocked: bool) 
     assert bool(slot_status(seen(pod), BEGAN + age).blocked) is blocked
 
 
+ONCE: dict[str, Any] = {
+    "restartCount": 1,
+    "lastState": {"terminated": ENDED | {"startedAt": at(0), "finishedAt": at(59)}},
+}
+TWICE: dict[str, Any] = ONCE | {"restartCount": 2, "state": {"running": {"startedAt": at(60)}}}
+
+
+def test_two_pods_that_were_each_restarted_once_are_no_loop() -> None:
+    pods = (a_pod(name, "rs-10", ready=False, **ONCE) for name in ("p1", "p2"))
+    status = slot_status(seen(*pods, replicas=2), BEGAN + 90)
+    assert (status.blocked, len(status.restart_times)) == ("", 2)
+
+
+def test_a_container_that_restarted_twice_by_itself_blocks() -> None:
+    status = slot_status(seen(a_pod("p1", "rs-10", ready=False, **TWICE)), BEGAN + 90)
+    assert status.blocked == "p1, container app: it ended with status 3, Error, and was restarted 2 times"
+
+
+@pytest.mark.parametrize("others", ["initContainerStatuses", "containerStatuses"])
+def test_each_container_of_a_pod_counts_for_itself(others: str) -> None:
+    pod = a_pod("p1", "rs-10", ready=False, **ONCE)
+    pod["status"].setdefault(others, []).append({"name": "proxy", "ready": False, **ONCE})
+    assert slot_status(seen(pod), BEGAN + 90).blocked == ""
+    pod["status"][others][-1] |= TWICE
+    assert "container proxy" in slot_status(seen(pod), BEGAN + 90).blocked
+
+
+def test_restarts_of_long_ago_do_not_block_a_pod_that_is_unready_for_a_moment() -> None:
+    assert slot_status(seen(a_pod("p1", "rs-10", ready=False, **TWICE)), BEGAN + 700).blocked == ""
+    ready = a_pod("p1", "rs-10", **TWICE)
+    ready["status"]["containerStatuses"][0]["ready"] = True
+    assert slot_status(seen(ready, a_pod("p2", "rs-10", ready=False), replicas=2), BEGAN + 90).blocked == ""
+
+
 def test_a_container_that_runs_between_two_crashes_is_told_with_its_last_end() -> None:
     pod = a_pod(owner="rs-10", ready=False, restartCount=1, lastState={"terminated": ENDED})
     assert slot_status(seen(pod), BEGAN).detail == "p1, container app: it ended with status 3, Error"
+
+
+@pytest.mark.parametrize(
+    ("began", "lost", "failing"),
+    [
+        (5, 60, 1),  # it ran, was ready, and fails its probe now
+        (5, 2, 0),  # it has never been ready: its status was written before its containers began
+        (61, 60, 0),  # it was restarted: that is counted as a restart
+    ],
+)
+def test_a_pod_that_lost_its_readiness_fails_and_one_that_starts_does_not(began: int, lost: int, failing: int) -> None:
+    pod = a_pod("p1", "rs-10", ready=False, state={"running": {"startedAt": at(began)}})
+    pod["status"]["conditions"][0]["lastTransitionTime"] = at(lost)
+    assert slot_status(seen(pod, reachable=()), BEGAN + 100).failing_replicas == failing
+
+
+def test_a_pod_that_is_asked_for_beside_those_that_run_is_no_failure() -> None:
+    fresh = a_pod("p2", "rs-10", ready=False)
+    fresh["status"]["conditions"][0]["lastTransitionTime"] = at(0)
+    status = slot_status(seen(a_pod("p1", "rs-10"), fresh, reachable=("p1",), replicas=2), BEGAN + 3)
+    assert (status.ready, status.fails_probes) == (False, False)

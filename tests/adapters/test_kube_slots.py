@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from switchover.adapters.kube_kinds import CONFIG_MAP, DEPLOYMENT, HPA, PDB, POD, SERVICE
+from switchover.adapters.kube_kinds import CONFIG_MAP, DEPLOYMENT, ENDPOINT_SLICE, HPA, PDB, POD, SERVICE
 from switchover.decide.config_references import Reference
-from switchover.errors import FencedError, InputError
+from switchover.errors import FencedError, InputError, TargetError
 from switchover.model import Colour, ConfigCopy, Workload
 from tests.contracts.kube_case import BUDGET, SCALER, KubeCase, kube_manifest, kube_release, kube_workload
+from tests.fakes import FakeClock
 from tests.kube_controllers import PodBehaviour, an_event
 from tests.kube_emulator import KubeEmulator
 
@@ -85,6 +86,25 @@ def test_the_size_is_held_and_given_back(case: KubeCase) -> None:
     assert bounds_of(case, BLUE) == (2, 10)
 
 
+def test_the_own_minimum_comes_back_where_nobody_knows_the_workload(case: KubeCase) -> None:
+    """Of a colour that was there before the ledger knew of it."""
+    case.slots.start(case.publish("1.0.0"), BLUE, scaled(), epoch=1)
+    scaler = case.emulator.get(HPA, "shop-blue")
+    case.emulator.put({**scaler, "metadata": {**scaler["metadata"], "annotations": {}}})
+    for running in (5, 6):
+        scale(case, BLUE, running)
+        case.slots.hold_size("shop", BLUE, epoch=1)
+        assert bounds_of(case, BLUE) == (running, 10)
+    for _ in range(2):
+        case.slots.free_size("shop", BLUE, None, epoch=1)
+        assert bounds_of(case, BLUE) == (2, 10)
+    scale(case, BLUE, 7)
+    case.slots.hold_size("shop", BLUE, epoch=1)
+    case.slots.free_size("shop", BLUE, scaled(3), epoch=1)
+    case.slots.free_size("shop", BLUE, None, epoch=1)
+    assert bounds_of(case, BLUE) == (3, 10)
+
+
 def test_holding_a_size_without_an_autoscaler_is_no_change(case: KubeCase) -> None:
     case.slots.hold_size("shop", BLUE, epoch=1)
     case.slots.start(case.publish("1.0.0"), BLUE, kube_workload(), epoch=1)
@@ -117,6 +137,45 @@ def test_what_somebody_else_installed_is_seen_too(case: KubeCase) -> None:
     assert case.slots.read_log_counts("shop", BLUE) == (0, 0)
     case.slots.start(case.publish("1.0.0"), BLUE, kube_workload(), epoch=1)
     assert case.slots.read_status("shop", BLUE).version == "1.0.0"
+
+
+# --- pods that do not end -------------------------------------------------------------------------------
+
+
+def stay(case: KubeCase, *, serving: bool) -> FakeClock:
+    """Let the one pod of blue be asked to end, and neither end nor be taken away: as on a node that is lost."""
+    case.slots.start(case.publish("1.0.0"), BLUE, kube_workload(), epoch=1)
+    case.clock = clock = FakeClock()
+    case.controllers.paused = True
+    pod = case.emulator.get(POD, case.pod(BLUE))
+    ends = datetime.fromtimestamp(clock.now() + 30, UTC).isoformat()
+    pod["metadata"] |= {"deletionTimestamp": ends}
+    pod["spec"] = {**pod["spec"], "nodeName": "node-7"}
+    case.emulator.put(pod)
+    (endpoints,) = case.api.list(ENDPOINT_SLICE, {"kubernetes.io/service-name": "shop-blue"})
+    endpoints["endpoints"][0]["conditions"] = {"ready": False, "serving": serving, "terminating": True}
+    case.emulator.put(endpoints)
+    return clock
+
+
+def test_a_pod_on_a_lost_node_does_not_keep_a_colour_from_stopping(
+    case: KubeCase, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = stay(case, serving=False)
+    began = clock.now()
+    case.new_slots().stop("shop", BLUE, epoch=1)
+    assert clock.now() - began >= 45, "it had its grace, and some time more"
+    assert case.pod(BLUE) in caplog.text
+    assert "node-7" in caplog.text
+    again = clock.now()
+    case.new_slots().stop("shop", BLUE, epoch=1)
+    assert clock.now() == again
+
+
+def test_a_pod_that_still_answers_long_after_its_time_is_not_a_stopped_one(case: KubeCase) -> None:
+    stay(case, serving=True)
+    with pytest.raises(TargetError, match="did not stop"):
+        case.new_slots().stop("shop", BLUE, epoch=1)
 
 
 # --- status ---------------------------------------------------------------------------------------------
@@ -160,6 +219,18 @@ def test_no_room_does_not_block_while_a_node_is_on_its_way(case: KubeCase) -> No
     assert "0/1 nodes" in status.detail
 
 
+def test_only_warnings_are_listed_and_where_there_is_no_room_what_says_that_a_node_comes(case: KubeCase) -> None:
+    asked: list[str] = []
+    case.emulator.before_call = lambda _method, path: asked.append(path) if "/events" in path else None
+    start_badly(case, PodBehaviour(ready=False))
+    case.slots.read_status("shop", GREEN)
+    assert len(asked) == 1
+    case.controllers.images["shop@"] = PodBehaviour(unschedulable="0/1 nodes are available")
+    case.controllers.settle()
+    case.slots.read_status("shop", GREEN)
+    assert len(asked) == 4
+
+
 def test_an_exceeded_quota_blocks(case: KubeCase) -> None:
     case.controllers.quota = "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
     case.slots.start(case.publish("1.0.0"), GREEN, kube_workload(), epoch=1)
@@ -172,7 +243,14 @@ def test_the_word_of_the_last_warning_is_told(case: KubeCase) -> None:
     status = case.slots.read_status("shop", GREEN)
     assert "Readiness probe failed: 503" in status.detail
     assert status.blocked == ""
-    assert status.addresses == ()
+    assert status.addresses == ("shop-green:80",)
+
+
+def test_the_address_stays_while_one_pod_is_unready(case: KubeCase) -> None:
+    start_badly(case, PodBehaviour(ready_pods=1))
+    status = case.slots.read_status("shop", GREEN)
+    assert (status.wanted_replicas, status.ready_replicas) == (2, 1)
+    assert status.addresses == ("shop-green:80",)
 
 
 def test_restarts_and_memory_are_seen(case: KubeCase) -> None:
@@ -181,6 +259,19 @@ def test_restarts_and_memory_are_seen(case: KubeCase) -> None:
     assert status.out_of_memory
     assert len(status.restart_times) == 2
     assert status.ready
+
+
+def test_what_runs_is_seen_while_nobody_measures_it(case: KubeCase) -> None:
+    def without_token(*_: object) -> bool | None:
+        failed = "Prometheus cannot be asked"
+        raise InputError(failed, expected="a token", found="nothing", next_step="set it")
+
+    case.slots.start(case.publish("1.0.0"), GREEN, kube_workload(), epoch=1)
+    case.read_throttled = without_token
+    status = case.new_slots().read_status("shop", GREEN)
+    assert (status.ready, status.throttled) == (True, None)
+    case.read_throttled = lambda *_: True
+    assert case.new_slots().read_status("shop", GREEN).throttled
 
 
 def test_a_change_that_the_controllers_have_not_seen_is_not_ready(case: KubeCase) -> None:

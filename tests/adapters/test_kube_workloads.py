@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from switchover.adapters.kube_kinds import KubeObject
 from switchover.adapters.kube_workloads import KubeService, KubeWorkloads
 from switchover.errors import InputError
-from switchover.model import Colour, Workload
+from switchover.model import Colour, Container, Workload
 from tests.contracts.kube_case import REPOSITORY, KubeCase
 from tests.kube_emulator import KubeEmulator
 
@@ -129,3 +130,28 @@ def test_what_stands_in_the_way_in_the_cluster_is_told(
     case.emulator.put(obj)
     obstacles = workloads.find_obstacles("shop", workloads.complete("shop", WORKLOAD))
     assert [each.place for each in obstacles] == [place]
+
+
+def test_what_has_no_effect_on_kubernetes_is_refused(case: KubeCase, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(MANIFESTS)
+    placed = KubeService(tmp_path, "shop", None, REPOSITORY, "http", replicas=4)
+    relied_on = replace(WORKLOAD, secret_variables=("TOKEN",), memory_limit_mb=64)
+    with pytest.raises(InputError) as caught:
+        KubeWorkloads(case.api, case.copies, {"shop": placed}).complete("shop", relied_on)
+    assert caught.value.problem.found == (
+        "services.shop.secret_variables: TOKEN; services.shop.memory_limit_mb: 64 MB; "
+        "`replicas` of shop in the environment: 4, and 3 in the manifests, which counts"
+    )
+
+
+def test_replicas_of_the_environment_count_where_the_manifests_say_none(case: KubeCase, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(MANIFESTS.partition("---")[0])
+    placed = KubeService(tmp_path, "shop", None, REPOSITORY, "http", replicas=4)
+    workloads = KubeWorkloads(case.api, case.copies, {"shop": placed})
+    assert workloads.complete("shop", replace(WORKLOAD, replicas=4)).replicas == 4
+
+
+def test_a_service_that_runs_on_a_machine_too_may_have_settings_for_there(workloads: KubeWorkloads) -> None:
+    for local in ({"command": ("shop",)}, {"container": Container(8080)}):
+        workload = replace(WORKLOAD, memory_limit_mb=64, secret_variables=("TOKEN",), **local)
+        assert workloads.complete("shop", workload).replicas == 3

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import pytest
 from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.adapters.local_migrator import LocalMigrator
 from switchover.adapters.local_preflight import LocalPreflight
+from switchover.adapters.waiting import wait_until
 from switchover.errors import FencedError, UnhealthyError
 from switchover.model import Artifact, Colour, Container, Migration, Migrations, MigrationStep, Release, Step, Workload
 from tests.builders import WORKLOAD
@@ -85,6 +90,42 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(case: Case) -
         case.migrator.migrate(migration, "run-1", epoch=1)
     child = int(case.trace.read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_runs_of_a_service_is_ended_by_whoever_takes_over(case: Case) -> None:
+    """The deployer who waits for it is another process; here it is another thread with an epoch of its own."""
+    migration = case.migration("pass")
+    script = f"sleep 60 & echo $! > {case.trace}.new; mv {case.trace}.new {case.trace}; wait"
+    declared = replace(migration.workload.migrations, expand=("sh", "-c", script))
+    migration = replace(migration, workload=replace(migration.workload, migrations=declared))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(case.migrator.migrate, migration, "run-1", epoch=1)
+        assert wait_until(case.trace.exists, 20.0)
+        case.fence.epoch = 2
+        with pytest.raises(FencedError):
+            case.migrator.end_migrations("shop", epoch=1)
+        case.migrator.end_migrations("cart", epoch=2)
+        assert not waiting.done()
+        case.migrator.end_migrations("shop", epoch=2)
+        with pytest.raises(UnhealthyError, match="exit status -9"):
+            waiting.result(20.0)
+    child = int(case.trace.read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    case.migrator.end_migrations("shop", epoch=2)
+
+
+def test_a_record_whose_process_is_another_one_by_now_ends_nobody(case: Case) -> None:
+    case.migrator.migrate(case.migration("pass"), "run-1", epoch=1)
+    assert list((case.folder / "migrations").glob("*.running")) == []
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        record = {"service": "shop", "pid": bystander.pid, "started": 1.0}
+        (case.folder / "migrations" / "x.running").write_text(json.dumps(record))
+        case.migrator.end_migrations("shop", epoch=1)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
 
 
 def test_a_command_that_is_not_there_is_said(case: Case) -> None:

@@ -17,7 +17,7 @@ from switchover.adapters.prometheus_signals import PATIENCE_SECONDS, PrometheusS
 from switchover.adapters.waiting import wait_until
 from switchover.config_sections import PrometheusConfig
 from switchover.errors import InputError
-from switchover.model import Colour, Tallies, Tally, Workload, count_since
+from switchover.model import Colour, Step, Tallies, Tally, Workload, count_since
 from tests.fakes import FakeClock
 from tests.prometheus_fixtures import NAMESPACE, Asked, BudgetLedger, Gateway, free_port, gateway, prometheus, serving
 
@@ -25,6 +25,7 @@ BLUE, GREEN = Colour.BLUE, Colour.GREEN
 CONTOUR = {colour: f"{NAMESPACE}_shop-{colour}_80" for colour in Colour}
 ENVOY_GATEWAY = {colour: f"service/{NAMESPACE}/shop-{colour}/80" for colour in Colour}
 BUDGET_MS = 250
+CANARY = (Step(10, 1.0), Step(100, 1.0))
 
 
 def answer(asked: Asked) -> tuple[int, bytes]:
@@ -51,7 +52,7 @@ class Scene:
 
 def signals_of(url: str, clock: FakeClock, **config: str) -> PrometheusSignals:
     settings = PrometheusConfig.model_validate({"url": url, "preset": "envoy", **config})
-    return PrometheusSignals(settings, NAMESPACE, {}, "", BudgetLedger({"shop": BUDGET_MS}), clock)
+    return PrometheusSignals(settings, NAMESPACE, {}, str, BudgetLedger({"shop": BUDGET_MS}), clock)
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_prometheus_understands_every_query_and_finds_nothing_where_nothing_is(e
     signals = signals_of(empty, FakeClock(), preset=preset)
     assert signals.read_tallies("shop") == {BLUE: {}, GREEN: {}}
     assert signals.read_throttled("shop", GREEN, ["shop-green-1-abcde"]) is None
-    assert signals.find_obstacles("shop", Workload((), 1, "/", latency_budget_ms=500)) == ()
+    assert signals.find_obstacles("shop", Workload((), 1, "/", latency_budget_ms=500), CANARY) == ()
 
 
 @pytest.mark.parametrize("kind", ["requests", "errors", "slow", "throttled"])
@@ -245,6 +246,21 @@ def test_the_labels_that_a_scrape_renames_are_found_too(tmp_path: Path) -> None:
         assert count_since(signals.read_tallies("shop")[BLUE], {}) == Tally(9)
 
 
+@pytest.mark.parametrize("preset", list(EXPORTED))
+def test_how_often_a_gateway_is_scraped_is_measured(tmp_path: Path, preset: str) -> None:
+    workload = Workload((), 1, "/", latency_budget_ms=BUDGET_MS)
+    with (
+        serving(EXPORTED[preset].respond) as exporter,
+        prometheus(tmp_path / "prometheus", exporter, interval="3s") as url,
+    ):
+        signals = signals_of(url, FakeClock(), preset=preset)
+        assert wait_until(lambda: signals.find_obstacles("shop", workload, CANARY, 4.0) != (), 20.0)
+        (obstacle,) = signals.find_obstacles("shop", workload, CANARY, 4.0)
+        assert "every 3 s" in obstacle.found
+        assert obstacle.fix.startswith("set `no_data_seconds = 6`")
+        assert signals.find_obstacles("shop", workload, CANARY, 6.0) == ()
+
+
 def test_a_histogram_without_a_bucket_at_the_budget_is_refused(tmp_path: Path) -> None:
     lines = nginx('namespace="prod",service="shop-blue"', 9, 9)
     without = Series(tuple(line for line in lines if 'le="0.25"' not in line))
@@ -254,7 +270,7 @@ def test_a_histogram_without_a_bucket_at_the_budget_is_refused(tmp_path: Path) -
     ):
         signals = signals_of(url, FakeClock(), preset="ingress-nginx")
         workload = Workload((), 1, "/", latency_budget_ms=BUDGET_MS)
-        assert wait_until(lambda: signals.find_obstacles("shop", workload) != (), 20.0)
+        assert wait_until(lambda: signals.find_obstacles("shop", workload, CANARY) != (), 20.0)
         with pytest.raises(InputError, match="no bucket at the latency budget"):
             signals.read_tallies("shop")
 
@@ -310,6 +326,6 @@ def test_every_placeholder_is_filled() -> None:
 
 
 def test_what_answers_is_asked_for_its_name_only() -> None:
-    assert repr(PrometheusApi("https://prometheus.example/path", "secret")) == (
+    assert repr(PrometheusApi("https://prometheus.example/path", lambda: "secret")) == (
         "PrometheusApi(https://prometheus.example/path)"
     )

@@ -10,13 +10,14 @@ from switchover.adapters.prometheus_api import PrometheusApi, PrometheusSilentEr
 from switchover.adapters.prometheus_signals import PATIENCE_SECONDS, STALE_SECONDS, PrometheusSignals, read_token
 from switchover.config_sections import PrometheusConfig
 from switchover.errors import InputError, SwitchoverError, TargetError
-from switchover.model import Colour, Tally, Workload, count_since
+from switchover.model import Colour, Step, Tally, Workload, count_since
 from tests.fakes import FakeClock
 from tests.prometheus_fixtures import NAMESPACE, Asked, BudgetLedger, free_port, serving, vector
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 TOKEN = "s3cret-t0ken"  # noqa: S105 nobody's
 NOW = 1_700_000_000.0
+CANARY, INSTANT = (Step(10, 1.0), Step(100, 1.0)), (Step(100, 1.0),)
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ def clock() -> FakeClock:
 
 def open_signals(url: str, clock: FakeClock, token: str = "", **config: object) -> PrometheusSignals:
     settings = PrometheusConfig.model_validate({"url": url, "preset": "envoy", **config})
-    return PrometheusSignals(settings, NAMESPACE, {"shop": "shop-route"}, token, BudgetLedger({"shop": 250}), clock)
+    ledger = BudgetLedger({"shop": 250})
+    return PrometheusSignals(settings, NAMESPACE, {"shop": "shop-route"}, lambda: token, ledger, clock)
 
 
 @pytest.fixture
@@ -298,7 +300,7 @@ def test_a_latency_budget_that_no_bucket_stands_for_is_an_obstacle(
     stand_in: StandIn, clock: FakeClock, preset: str, budget: int, near: str | None
 ) -> None:
     signals = open_signals(f"http://{stand_in.address}", clock, preset=preset)
-    found = signals.find_obstacles("shop", a_workload(budget))
+    found = signals.find_obstacles("shop", a_workload(budget), CANARY)
     assert [obstacle.expected for obstacle in found] == (
         [f"a bound of the gateway's histogram: {near}"] if near else []
     )
@@ -306,12 +308,12 @@ def test_a_latency_budget_that_no_bucket_stands_for_is_an_obstacle(
 
 def test_an_own_query_for_slow_answers_may_have_any_budget(stand_in: StandIn, clock: FakeClock) -> None:
     signals = open_signals(f"http://{stand_in.address}", clock, slow="x > {budget}")
-    assert signals.find_obstacles("shop", a_workload(777)) == ()
+    assert signals.find_obstacles("shop", a_workload(777), CANARY) == ()
 
 
 def test_a_prometheus_that_does_not_answer_is_an_obstacle(stand_in: StandIn, signals: PrometheusSignals) -> None:
     stand_in.status = 503
-    (obstacle,) = signals.find_obstacles("shop", a_workload(250))
+    (obstacle,) = signals.find_obstacles("shop", a_workload(250), CANARY)
     assert "does not answer the query of all counts of shop: status 503" in str(obstacle)
 
 
@@ -327,7 +329,7 @@ def test_an_address_that_cannot_be_used_is_refused_and_not_repeated(url: str) ->
 @pytest.mark.parametrize("token", ["line\nend", "two words", "ü"])
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(InputError, match="cannot be sent") as caught:
-        PrometheusApi("http://host", token)
+        PrometheusApi("http://host", lambda: token).require_token()
     assert token not in str(caught.value)
 
 
@@ -337,3 +339,44 @@ def test_the_token_comes_from_its_variable_and_is_missed_there() -> None:
     assert read_token(config.model_copy(update={"token_variable": None}), {}) == ""
     with pytest.raises(InputError, match="set PROM"):
         read_token(config, {})
+
+
+def test_a_missing_token_fails_nothing_before_something_is_asked_and_is_an_obstacle(
+    stand_in: StandIn, clock: FakeClock
+) -> None:
+    config = PrometheusConfig.model_validate(
+        {"url": f"http://{stand_in.address}", "preset": "istio", "token_variable": "PROM"}
+    )
+    environ: dict[str, str] = {}
+    signals = PrometheusSignals(config, NAMESPACE, {}, lambda: read_token(config, environ), BudgetLedger(), clock)
+    for steps in (CANARY, INSTANT):
+        (obstacle,) = signals.find_obstacles("shop", a_workload(250), steps)
+        assert obstacle.fix.startswith("set PROM")
+    with pytest.raises(InputError, match="set PROM"):
+        signals.read_tallies("shop")
+    environ["PROM"] = TOKEN
+    signals.read_tallies("shop")
+    assert stand_in.asked[-1].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("interval", "no_data_seconds", "needed"),
+    [(30.002, 60, None), (30.002, 50, "60"), (60, 60, "120"), (60, 120, None), (14.99, 10, "30")],
+)
+def test_no_data_must_be_held_for_longer_than_two_scrapes_take(
+    stand_in: StandIn, clock: FakeClock, interval: float, no_data_seconds: float, needed: str | None
+) -> None:
+    signals = open_signals(f"http://{stand_in.address}", clock)
+    stand_in.body = vector(({"switchover_colour": "blue", "switchover_kind": "newest"}, interval), at=interval)
+    found = signals.find_obstacles("shop", a_workload(250), CANARY, no_data_seconds)
+    assert [obstacle.fix.partition(",")[0] for obstacle in found] == (
+        [f"set `no_data_seconds = {needed}`"] if needed else []
+    )
+    assert all(f"every {interval:.0f} s" in obstacle.found for obstacle in found)
+
+
+def test_whoever_deploys_at_once_may_do_so_while_prometheus_is_silent(
+    stand_in: StandIn, signals: PrometheusSignals
+) -> None:
+    stand_in.status = 503
+    assert signals.find_obstacles("shop", a_workload(250), INSTANT) == ()

@@ -38,8 +38,25 @@ def test_an_abandoned_rollout_is_ended(project: Project) -> None:
     assert watch_once(project) == ()
 
 
+def test_a_deployer_that_renews_its_lease_between_two_looks_is_left_alone(project: Project) -> None:
+    begin(project, lease_seconds=-1)
+    connect = partial(project.connect, load_config(project.config_file), "production")
+    suspected, entries = look(connect, None)
+    assert (suspected is not None, entries) == (True, ())
+    record = project.ledger.read()
+    project.ledger.write(replace(record, lease=Lease("deploy", 1, project.clock.now() + 5)))
+    assert look(connect, suspected) == (None, ())
+    assert project.target.effects == []
+
+
 def watch_once(project: Project) -> tuple[str, ...]:
-    entries = look(partial(project.connect, load_config(project.config_file), "production"))
+    """As long as something is suspected the watchdog looks again."""
+    connect = partial(project.connect, load_config(project.config_file), "production")
+    suspected, entries = look(connect, None)
+    if suspected is not None:
+        assert entries == ()
+        suspected, entries = look(connect, suspected)
+    assert suspected is None
     return tuple(f"{entry.to_version} {entry.outcome}" for entry in entries)
 
 

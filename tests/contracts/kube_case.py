@@ -18,10 +18,11 @@ from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_copies import KubeCopies
 from switchover.adapters.kube_fence import KubeFence
 from switchover.adapters.kube_kinds import POD
-from switchover.adapters.kube_slots import KubeSlots
+from switchover.adapters.kube_slots import KubeSlots, ReadThrottled
 from switchover.adapters.system_clock import SystemClock
 from switchover.adapters.waiting import wait_until
 from switchover.model import Artifact, Colour, ConfigCopy, Manifest, Release, SmokeTest, Workload
+from switchover.ports import Clock
 from tests.fakes import FakeFence
 from tests.kube_controllers import Controllers
 from tests.kube_emulator import KubeEmulator
@@ -79,6 +80,8 @@ class SlotsCase:
     service: str = "shop"
     fence: FakeFence = field(default_factory=FakeFence)
     unneeded: tuple[ConfigCopy, ...] = ()
+    read_throttled: ReadThrottled | None = None
+    clock: Clock = field(default_factory=SystemClock)
     slots: KubeSlots = field(init=False)
     copies: KubeCopies = field(init=False)
     kube_fence: KubeFence = field(init=False)
@@ -95,8 +98,9 @@ class SlotsCase:
             fence=self.kube_fence,
             copies=self.copies,
             services=(self.service,),
-            clock=SystemClock(),
+            clock=self.clock,
             read_unneeded_copies=lambda: self.unneeded,
+            read_throttled=self.read_throttled,
         )
 
     @property

@@ -57,7 +57,7 @@ class ScrapedCase(RealCase):
 
 def ask_at(url: str, **queries: str) -> PrometheusSignals:
     config = PrometheusConfig.model_validate({"url": url, **queries})
-    return PrometheusSignals(config, NAMESPACE, {}, "", BudgetLedger(), FakeClock())
+    return PrometheusSignals(config, NAMESPACE, {}, str, BudgetLedger(), FakeClock())
 
 
 def respond_with(signals: FakeSignals, service: str, asked: Asked) -> bytes:

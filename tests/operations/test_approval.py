@@ -79,3 +79,23 @@ def test_a_rollback_while_it_waits_takes_it_back_and_the_deployer_sees_that_it_i
     house.assert_one_healthy_colour("1.0.0")
     with pytest.raises(InputError):
         answer_approval(house.ports(), "shop", an_answer(approved=True))
+
+
+def test_an_answer_to_another_release_or_rollout_is_refused(house: House) -> None:
+    refused: list[str] = []
+
+    def answer_the_wrong_one(_now: float) -> None:
+        rollout = house.service.rollout
+        if rollout is None or rollout.phase is not Phase.APPROVING:
+            return
+        for looked_at in ({"rollout_id": "an older run"}, {"version": "0.9.0"}):
+            with pytest.raises(InputError, match="does not wait"):
+                answer_approval(house.ports(), "shop", an_answer(approved=True), **looked_at)  # type: ignore[arg-type]
+            refused.append(str(looked_at))
+        answer_approval(house.ports(), "shop", an_answer(approved=True), rollout_id=rollout.id, version="1.1.0")
+
+    house.serve_traffic()
+    serve = house.clock.on_sleep
+    house.clock.on_sleep = lambda now: (serve(now), answer_the_wrong_one(now))  # type: ignore[assignment,func-returns-value]
+    assert house.deploy("1.1.0").outcome == "live"
+    assert refused

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from switchover.errors import InputError, UnhealthyError
-from switchover.model import Migrations
+from switchover.decide.rollback import UNCONTRACTED
+from switchover.errors import InputError, TargetError, UnhealthyError
+from switchover.model import Migrations, MigrationStep
 from switchover.operations.recovery import recover_abandoned
 from switchover.operations.rollback import RollbackRequest
 from tests.builders import WORKLOAD
-from tests.operations.house import House, bring_back
+from tests.operations.house import House, Killed, bring_back
 
 ALL = Migrations(expand=("up",), contract=("tidy",), down=("down",))
 
@@ -61,6 +62,77 @@ def test_a_contraction_that_fails_takes_nothing_back_and_is_said_in_the_history(
     entry = house.deploy("1.1.0")
     assert entry.outcome == "live"
     assert any("still to be done" in reason.message for reason in entry.reasons)
+    house.assert_one_healthy_colour("1.1.0")
+
+
+def test_whatever_keeps_a_contraction_from_running_does_not_keep_the_rollout_open() -> None:
+    for error in (InputError, TargetError):
+        house = a_house()
+        broken = error("no room", expected="room", found="a quota", next_step="raise it")
+        house.target.migrator.failures.add("contract", broken, broken, broken)
+        entry = house.deploy("1.1.0")
+        assert any(reason.rule == UNCONTRACTED for reason in entry.reasons)
+        house.assert_one_healthy_colour("1.1.0")
+
+
+def test_a_contraction_that_meets_a_target_that_is_away_for_a_moment_is_repeated() -> None:
+    house = a_house()
+    house.target.migrator.failures.add("contract", TargetError("away", expected="", found="", next_step=""))
+    assert not any(reason.rule == UNCONTRACTED for reason in house.deploy("1.1.0").reasons)
+    assert "contract 1.1.0" in house.target.effects
+
+
+def dies_before_it_contracts(house: House) -> None:
+    """1.1.0 is committed and has all the traffic; its deployer is gone."""
+
+    def die(name: str, effect: object) -> object:
+        def guarded(*args: object, **kwargs: object) -> object:
+            if name.endswith("stop"):
+                raise Killed(name)
+            return effect(*args, **kwargs)  # type: ignore[operator]
+
+        return guarded
+
+    with pytest.raises(Killed):
+        house.deploy("1.1.0", house.ports(die))  # type: ignore[arg-type]
+    house.target.effects.clear()
+
+
+def test_a_rollback_of_a_committed_release_contracts_nothing_more() -> None:
+    house = a_house(replace(ALL, irreversible=True))
+    dies_before_it_contracts(house)
+    bring_back(house.ports(), a_request())
+    assert "contract 1.1.0" not in house.target.effects
+    house.assert_one_healthy_colour("1.0.0")
+
+
+def test_a_contraction_that_may_have_begun_takes_an_explicit_word_before_anything_is_finished() -> None:
+    house = a_house(replace(ALL, irreversible=True))
+
+    def die(name: str, effect: object) -> object:
+        def guarded(*args: object, **kwargs: object) -> object:
+            if name.endswith("migrate") and args[0].step is MigrationStep.CONTRACT:  # type: ignore[attr-defined]
+                raise Killed(name)
+            return effect(*args, **kwargs)  # type: ignore[operator]
+
+        return guarded
+
+    with pytest.raises(Killed):
+        house.deploy("1.1.0", house.ports(die))  # type: ignore[arg-type]
+    before = house.ledger.record
+    with pytest.raises(InputError, match="declared irreversible"):
+        bring_back(house.ports(), a_request())
+    assert house.ledger.record == before
+    bring_back(house.ports(), a_request(accept_irreversible=True))
+    house.assert_one_healthy_colour("1.0.0")
+
+
+def test_the_watchdog_finishes_a_committed_release_with_its_contraction() -> None:
+    house = a_house()
+    dies_before_it_contracts(house)
+    house.let_the_lease_expire()
+    recover_abandoned(house.ports(), "watchdog")
+    assert "contract 1.1.0" in house.target.effects
     house.assert_one_healthy_colour("1.1.0")
 
 

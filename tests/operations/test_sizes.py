@@ -8,7 +8,7 @@ import pytest
 
 from switchover.decide.deployment import choose_size
 from switchover.errors import UnhealthyError
-from switchover.model import Colour, SlotStatus
+from switchover.model import Approval, Colour, SlotStatus
 from switchover.operations.rollback import RollbackRequest
 from tests.builders import WORKLOAD
 from tests.operations.house import House, bring_back
@@ -73,3 +73,20 @@ def test_a_retreat_frees_the_colour_that_serves_again() -> None:
     assert house.target.slots.held == {("shop", Colour.BLUE)}
     bring_back(house.ports(), RollbackRequest("shop", None, "a person", "bad", "rollback-1"))
     assert not house.target.slots.held
+
+
+def test_a_live_colour_that_grew_meanwhile_does_not_hand_its_users_to_a_smaller_one() -> None:
+    house = a_house()
+    house.approval_seconds = 60.0
+    house.answer(Approval(approved=True, by="Ada", comment="", at=0.0))
+    sizes: list[int] = []
+    start = house.target.slots.start
+
+    def remember(*args: object, **kwargs: object) -> None:
+        sizes.append(args[2].replicas)  # type: ignore[attr-defined]
+        start(*args, **kwargs)  # type: ignore[arg-type]
+        house.target.slots.script_status("shop", Colour.BLUE, SlotStatus(8, 8))
+
+    house.target.slots.start = remember  # type: ignore[method-assign]
+    house.deploy("1.1.0")
+    assert sizes == [2, 8]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from switchover.errors import UnhealthyError
@@ -46,9 +48,36 @@ def test_a_replica_of_the_router_that_starts_again_counts_from_zero_and_the_othe
 ) -> None:
     watching = open_watch(house.ports(), rollout)
     house.target.signals.forget("shop", "router 2")
-    for source in ("router", "router 2", "router 3"):
+    for source in ("router", "router 2"):
         house.target.signals.add("shop", Colour.GREEN, COUNTED, source)
-    assert see(house, rollout, watching)[1] == COUNTED + COUNTED + COUNTED
+    assert see(house, rollout, watching)[1] == COUNTED + COUNTED
+
+
+def test_what_a_replica_of_the_router_counted_before_it_was_first_seen_is_nobodys_evidence(
+    house: House, rollout: Rollout
+) -> None:
+    watching = open_watch(house.ports(), rollout)
+    house.target.signals.add("shop", Colour.GREEN, Tally(100_000, 1000, 1000), "router 3")
+    watching, counted = see(house, rollout, watching)
+    assert counted == Tally()
+    house.target.signals.add("shop", Colour.GREEN, COUNTED, "router 3")
+    watching, counted = see(house, rollout, watching)
+    assert counted == COUNTED
+    house.target.signals.forget("shop", "router 3")
+    house.target.signals.add("shop", Colour.GREEN, COUNTED, "router 3")
+    assert see(house, rollout, watching)[1] == COUNTED
+
+
+def test_a_source_that_is_known_from_the_other_colour_counts_from_its_first_request(
+    house: House, rollout: Rollout
+) -> None:
+    """Many gateways know nothing of a colour before its first request, and those must not be lost."""
+    watching = open_watch(house.ports(), rollout)
+    watching = replace(watching, tallies={**watching.tallies, Colour.GREEN: {}})
+    house.target.signals.forget("shop", "router")
+    house.target.signals.forget("shop", "router 2")
+    house.target.signals.add("shop", Colour.GREEN, COUNTED, "router 2")
+    assert see(house, rollout, watching)[1] == COUNTED
 
 
 def test_a_source_that_falls_silent_counts_nothing_and_brings_no_old_requests_when_it_speaks_again(

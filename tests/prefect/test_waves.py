@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from switchover.adapters.connect import open_local
+from switchover.model import Phase, Route
 from tests.prefect.house import SERVICE, House
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
+_log = logging.getLogger("measured")
 _SECOND = "second"
 _WAVES = """
 [environments.second]
@@ -66,3 +70,36 @@ def test_the_waves_behind_a_bad_one_are_not_touched(world: House) -> None:
     world.wait_closed()
     assert live_in(world, world.environment) == "1.0.0"
     assert live_in(world, _SECOND) is None
+
+
+def order_until_half(world: House) -> str:
+    """Waves of 1.1.0 whose first environment has reached 50 % and holds there."""
+    world.serve("waves")
+    run = world.order("deploy-waves", service=SERVICE, version="1.1.0", waves="world")
+    world.wait_phase(Phase.SHIFTING, "1.1.0", 50)
+    world.wait_route(Route(50, 50))
+    return run
+
+
+def require_taken_back(world: House, what: str) -> None:
+    began = time.monotonic()
+    traffic = world.wait_route(Route(100, 0))
+    world.wait_closed()
+    _log.info("waves %s: traffic back after %.1f s, closed after %.1f s", what, traffic, time.monotonic() - began)
+    world.require_one_colour("1.0.0")
+    assert len(world.rolled_back()) == 1
+    assert live_in(world, _SECOND) is None
+
+
+def test_waves_whose_process_is_killed_are_taken_back_by_the_hook_of_their_runner(world: House) -> None:
+    run = order_until_half(world)
+    world.flow_process("serve-waves", run).kill()
+    require_taken_back(world, "killed")
+    assert world.wait_ended(run) == "CRASHED"
+
+
+def test_cancelled_waves_are_taken_back_by_their_hook(world: House) -> None:
+    run = order_until_half(world)
+    world.set_state(run, "CANCELLING")
+    require_taken_back(world, "cancelled")
+    assert world.wait_ended(run) == "CANCELLED"
