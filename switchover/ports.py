@@ -85,7 +85,7 @@ class Slots(Protocol):
         """Keep an autoscaler from making `colour` smaller than it is now: it may have to take all traffic at once."""
 
     def free_size(self, service: str, colour: Colour, workload: Workload | None, *, epoch: int) -> None:
-        """Let the autoscaler of `colour` choose again, within the bounds of its workload; None: as before it was held."""
+        """Let the autoscaler of `colour` choose again within the bounds of `workload`; None: as before it was held."""
 
     def read_status(self, service: str, colour: Colour) -> SlotStatus:
         """What runs there now; an empty slot has zero wanted replicas."""
@@ -112,7 +112,8 @@ class Router(Protocol):
     def confirm_route(self, service: str, route: Route) -> Mapping[Colour, int]:
         """Send tagged probes through the data plane; raise `TargetError` unless they show this split.
 
-        That is an `UnseenError` when no probe comes through, and so none contradicts. Returns how many of them each colour has answered that `Signals` cannot tell from a user's requests.
+        That is an `UnseenError` when no probe comes through, and so none contradicts. Returns how many of them each
+        colour has answered that `Signals` cannot tell from a user's requests.
         """
 
     def read_active_requests(self, service: str, colour: Colour) -> int:

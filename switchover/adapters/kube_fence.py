@@ -112,7 +112,7 @@ class KubeFence:
             now = self._api.read(kind, name_of(made))
             own = now is not None and now["metadata"]["uid"] == made["metadata"]["uid"]
             if now is None or not own or read_object_epoch(now) > epoch:
-                return None
+                return
             try:
                 self._api.delete(kind, name_of(made), resource_version=now["metadata"]["resourceVersion"])
             except KubeConflictError:

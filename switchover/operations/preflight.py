@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from switchover.decide.deployment import Action, DeployPlan
+from switchover.decide.rollback import ROLLBACK
 from switchover.errors import InputError
 from switchover.model import Rollout
 from switchover.operations.environment import EnvironmentPorts
@@ -24,6 +25,8 @@ def require_ready(ports: EnvironmentPorts, plan: DeployPlan) -> None:
 
 
 def back_up(ports: EnvironmentPorts, claim: Claim, rollout: Rollout) -> None:
-    """Keep what is live as it is now."""
+    """Keep what is live as it is now; in a rollback that is the bad release, and what was kept before is better."""
+    if rollout.strategy == ROLLBACK:
+        return
     with kept_alive(ports, claim):
         ports.preflight.back_up(rollout.service, rollout.id, epoch=claim.epoch)

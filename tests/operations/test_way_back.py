@@ -39,6 +39,12 @@ def test_a_rollback_whose_probes_do_not_come_through_counts_what_the_control_pla
     house.assert_one_healthy_colour("1.0.0")
 
 
+def test_what_was_kept_before_the_bad_release_is_not_replaced_by_a_rollback(house: House) -> None:
+    kept = list(house.target.preflight.backed_up)
+    bring_back(house.ports(), a_request())
+    assert house.target.preflight.backed_up == kept != []
+
+
 def test_a_rollback_that_users_have_counts_whatever_the_control_plane_says(house: House) -> None:
     set_route = house.target.router.set_route
 
