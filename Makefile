@@ -11,7 +11,7 @@ E2E_FIGURES ?= .switchover/e2e-figures.json
 .PHONY: help setup demo demo-ui demo-stop test test-slow e2e lint check format lock deployments benchmarks docs clean
 
 help:  ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY)  ## make the virtual environment with the locked dependencies
 

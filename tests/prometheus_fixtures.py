@@ -161,15 +161,15 @@ def running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, *targets: str) -> Iterator[str]:
-    """The address of a Prometheus that scrapes Envoy's statistics at these targets four times a second."""
+def prometheus(folder: Path, *targets: str, interval: str = "250ms") -> Iterator[str]:
+    """The address of a Prometheus that scrapes Envoy's statistics at these targets, four times a second or as said."""
     folder.mkdir()
     scrape = {
         "job_name": "gateway",
         "metrics_path": "/stats/prometheus",
         "static_configs": [{"targets": list(targets)}],
     }
-    times = {"scrape_interval": "250ms", "scrape_timeout": "250ms"}
+    times = {"scrape_interval": interval, "scrape_timeout": interval}
     (folder / "prometheus.yml").write_text(json.dumps({"global": times, "scrape_configs": [scrape]}))
     address = f"127.0.0.1:{free_port()}"
     command = [

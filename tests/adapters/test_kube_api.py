@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kubernetes_asyncio.client import Configuration
 
+from switchover.adapters.kube_access import find_denied
 from switchover.adapters.kube_api import NEVER_WRITTEN, KubeApi
 from switchover.adapters.kube_errors import KubeConflictError
 from switchover.adapters.kube_kinds import (
@@ -22,6 +23,7 @@ from switchover.adapters.kube_kinds import (
     KubeObject,
     kind_of,
 )
+from switchover.decide.kube_rights import Right
 from switchover.errors import InputError, SwitchoverError, TargetError
 from switchover.model import SmokeTest
 from tests.kube_emulator import KubeEmulator
@@ -370,3 +372,10 @@ def test_a_log_is_read_by_time_and_by_lines_and_a_missing_pod_has_none(
 def test_every_kind_is_found_by_what_its_manifest_says() -> None:
     for kind in KINDS:
         assert kind_of({"apiVersion": kind.api_version, "kind": kind.kind}) is kind
+
+
+def test_a_question_about_rights_is_asked_again_after_a_lost_connection(kube_emulator: KubeEmulator) -> None:
+    api = kube_emulator.api()
+    kube_emulator.fail(503, method="POST", times=1)
+    assert find_denied(api, [Right("get", "", "configmaps", "")]) == ()
+    api.close()

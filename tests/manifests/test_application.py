@@ -6,6 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from switchover.decide.colour_names import colour_labels
+from switchover.decide.http_routes import names_colours
+from switchover.decide.kube_reading import Wanted, read_workload
+from switchover.decide.route_obstacles import (
+    find_http_route_obstacles,
+    find_ingress_obstacles,
+    find_stable_service_obstacles,
+)
+from switchover.model import Colour, Step
 from tests.manifests.rendering import (
     COLOURS,
     ENVIRONMENTS,
@@ -136,14 +145,45 @@ def test_each_colour_keeps_one_pod_through_a_drain(application: Rendered) -> Non
     assert all(each["spec"]["minAvailable"] == 1 for each in application.all("PodDisruptionBudget"))
 
 
-def test_each_colour_mounts_its_own_copies_of_configuration_and_secrets(application: Rendered) -> None:
+def test_both_colours_mount_what_the_operator_changes_and_a_deploy_copies(application: Rendered) -> None:
     for colour in COLOURS:
         spec = pod_of(application, colour)["spec"]
-        assert spec["containers"][0]["envFrom"] == [{"configMapRef": {"name": f"shop-config-{colour}"}}]
-        secrets = [each["secret"]["secretName"] for each in spec["volumes"] if "secret" in each]
-        assert secrets == [f"shop-secrets-{colour}"]
-        for kind, original in (("ConfigMap", "shop-config"), ("Secret", "shop-secrets")):
-            assert application.one(kind, f"{original}-{colour}")["data"] == application.one(kind, original)["data"]
+        assert spec["containers"][0]["envFrom"] == [{"configMapRef": {"name": "shop-config"}}]
+        assert [each["secret"]["secretName"] for each in spec["volumes"] if "secret" in each] == ["shop-secrets"]
+    assert (application.names("ConfigMap"), application.names("Secret")) == ({"shop-config"}, {"shop-secrets"})
+
+
+def test_undoing_the_rollout_of_a_colour_finds_nothing(application: Rendered) -> None:
+    assert {each["spec"]["revisionHistoryLimit"] for each in application.all("Deployment")} == {0}
+
+
+def test_a_deployment_reads_them_without_an_obstacle(application: Rendered) -> None:
+    namespace = f"shop-{application.environment}"
+    wanted = Wanted("shop", "shop", None, "registry.example.com/acme-home/shop", "http", namespace)
+    reading = read_workload(application.objects, wanted)
+    assert reading.obstacles == ()
+    assert (reading.replicas, reading.max_replicas) == (2, 10)
+    assert {(each.kind, each.name) for each in reading.references} == {
+        ("ConfigMap", "shop-config"),
+        ("Secret", "shop-secrets"),
+    }
+    for colour in COLOURS:
+        selector = application.one("Deployment", f"shop-{colour}")["spec"]["selector"]
+        assert selector == {"matchLabels": colour_labels("shop", Colour(colour))}, "it can never be changed"
+
+
+def test_a_deployment_finds_nothing_wrong_with_the_route(application: Rendered) -> None:
+    if application.route == "gateway":
+        route = application.one("HTTPRoute", "shop")
+        assert find_http_route_obstacles(route, "shop", "shop", sticky=True) == ()
+        assert names_colours(route, "shop")
+    elif application.route == "ingress-nginx":
+        primary, canary = (application.one("Ingress", each) for each in ("shop", "shop-canary"))
+        assert find_ingress_obstacles(primary, canary, "shop", "shop", sticky=False) == ()
+    else:
+        stable = application.one("Service", "shop-stable")
+        instant = (Step(100, 0.0),)
+        assert find_stable_service_obstacles(stable, "shop", "shop-stable", instant, sticky=False) == ()
 
 
 def test_what_switchover_drives_can_be_left_out_of_an_apply_by_its_label(application: Rendered) -> None:
@@ -156,28 +196,24 @@ def test_what_switchover_drives_can_be_left_out_of_an_apply_by_its_label(applica
         "stable-service": {("Service", "shop-stable")},
     }
     assert driven == coloured | route[application.route]
-    assert len(coloured) == 14
+    assert len(coloured) == 10
 
 
-def test_the_route_of_a_gateway_names_both_colours_in_every_rule(application: Rendered) -> None:
+def test_the_route_of_a_gateway_names_both_colours_for_users_and_one_for_a_tester(application: Rendered) -> None:
     if application.route != "gateway":
         assert not application.all("HTTPRoute", "Gateway")
         return
     route = application.one("HTTPRoute", "shop")["spec"]
     traffic, *previews = route["rules"]
-    assert weights(traffic) == {"shop-blue": 100, "shop-green": 0}
+    assert {each["name"]: each["weight"] for each in traffic["backendRefs"]} == {"shop-blue": 100, "shop-green": 0}
     assert "headers" not in traffic["matches"][0]
     seen = {}
     for rule in previews:
         (match,) = rule["matches"]
         (header,) = match["headers"]
         assert header["name"] == "x-switchover-colour"
-        seen[header["value"]] = weights(rule)
-    assert seen == {"blue": {"shop-blue": 1, "shop-green": 0}, "green": {"shop-blue": 0, "shop-green": 1}}
-
-
-def weights(rule: Object) -> dict[str, int]:
-    return {each["name"]: each["weight"] for each in rule["backendRefs"]}
+        seen[header["value"]] = [each["name"] for each in rule["backendRefs"]]
+    assert seen == {"blue": ["shop-blue"], "green": ["shop-green"]}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -9,7 +9,7 @@ import (
 
 // Behaviour is what kind of release this is. Shares are between 0 and 1; what is not given is harmless.
 type Behaviour struct {
-	version, colour, pod string        // VERSION, COLOUR, POD_NAME
+	version, colour, pod string        // VERSION; SWITCHOVER_COLOUR, else COLOUR; POD_NAME
 	port                 string        // PORT, 8080 unless given
 	errors               *share        // ERROR_RATE: share of / that answers 500
 	slow                 *share        // SLOW_RATE: share of / that takes DELAY_MS longer
@@ -68,7 +68,7 @@ func readBehaviour(getenv func(string) string) (*Behaviour, error) {
 	}
 	behaviour := &Behaviour{
 		version:       get.text("VERSION", "unknown"),
-		colour:        get.text("COLOUR", "none"),
+		colour:        get.text("SWITCHOVER_COLOUR", get.text("COLOUR", "none")),
 		pod:           get.text("POD_NAME", "none"),
 		port:          get.text("PORT", "8080"),
 		errors:        rate("ERROR_RATE"),

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// colourHeader is how a service names its colour to who asks where no gateway does so.
+const colourHeader = "X-Switchover-Colour"
+
 func (s *service) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.counted(s.answer))
@@ -22,7 +25,16 @@ func (s *service) routes() http.Handler {
 		go takeAllMemory()
 		w.WriteHeader(http.StatusAccepted)
 	})
-	return mux
+	return s.named(mux)
+}
+
+func (s *service) named(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.colour != "none" {
+			w.Header().Set(colourHeader, s.colour)
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // counted measures, logs, and while the replica stops asks the caller not to use this connection again.
