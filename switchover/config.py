@@ -13,21 +13,20 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from switchover.config_cluster import MigrationsConfig
 from switchover.config_mistakes import explain, nearest, unknown
 from switchover.config_sections import (
     ApprovalConfig,
     ContainerConfig,
     EnvironmentConfig,
-    MigrationsConfig,
-    Name,
     NotificationsConfig,
     PlacementConfig,
     ProjectConfig,
     ReleaseConfig,
-    Section,
     ServiceConfig,
     WavesConfig,
 )
+from switchover.config_values import Name, Section
 from switchover.errors import InputError
 from switchover.model import Container, JudgeSettings, Migrations, SmokeTest, Step, Workload
 

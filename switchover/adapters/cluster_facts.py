@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from switchover.config import Config
-from switchover.config_sections import KubernetesConfig
+from switchover.config_cluster import KubernetesConfig
 from switchover.model import JudgeSettings
 
 

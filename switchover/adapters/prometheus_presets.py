@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from switchover.adapters.prometheus_queries import QuerySet
-from switchover.config_sections import PrometheusConfig
+from switchover.config_cluster import PrometheusConfig
 
 Preset = Literal["envoy", "ingress-nginx", "istio"]
 

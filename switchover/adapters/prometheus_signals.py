@@ -10,7 +10,7 @@ from switchover.adapters.prometheus_api import BadQueryError, PrometheusApi, Pro
 from switchover.adapters.prometheus_interval import find_interval_obstacles, render_interval
 from switchover.adapters.prometheus_presets import choose_queries
 from switchover.adapters.prometheus_queries import Place, fill, fits_budget, near_budgets
-from switchover.config_sections import PrometheusConfig
+from switchover.config_cluster import PrometheusConfig
 from switchover.errors import InputError, SwitchoverError, TargetError
 from switchover.model import WHOLE, Colour, JudgeSettings, Obstacle, Step, Tallies, Tally, Workload
 from switchover.ports import Clock, Ledger

@@ -11,7 +11,7 @@ import pytest
 from switchover.adapters.kube_kinds import ENDPOINT_SLICE, GATEWAY, HTTP_ROUTE, INGRESS, SERVICE
 from switchover.adapters.kube_router import RoutedService, Sight
 from switchover.adapters.route_kinds import ROUTE_KINDS, choose_router
-from switchover.config_sections import KubernetesConfig
+from switchover.config_cluster import KubernetesConfig
 from switchover.errors import FencedError, InputError, TargetError
 from switchover.model import Colour, Route, Step
 from tests.contracts.kube_case import KubeCase, kube_workload

@@ -12,7 +12,7 @@ from switchover.adapters.environment_facts import EnvironmentFacts
 from switchover.adapters.kube_target import open_cluster
 from switchover.adapters.webhook_notifier import SilentNotifier
 from switchover.config import parse_config
-from switchover.config_sections import KubernetesConfig
+from switchover.config_cluster import KubernetesConfig
 from switchover.errors import InputError
 from switchover.model import Colour
 from tests.contracts.kube_case import PODS, REPOSITORY, KubeCase, kube_workload

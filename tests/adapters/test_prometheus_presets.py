@@ -15,7 +15,7 @@ from switchover.adapters.prometheus_presets import PRESETS
 from switchover.adapters.prometheus_queries import Place, fill
 from switchover.adapters.prometheus_signals import PATIENCE_SECONDS, PrometheusSignals
 from switchover.adapters.waiting import wait_until
-from switchover.config_sections import PrometheusConfig
+from switchover.config_cluster import PrometheusConfig
 from switchover.errors import InputError
 from switchover.model import Colour, Step, Tallies, Tally, Workload, count_since
 from tests.fakes import FakeClock

@@ -8,7 +8,7 @@ import pytest
 
 from switchover.adapters.prometheus_api import PrometheusApi, PrometheusSilentError
 from switchover.adapters.prometheus_signals import PATIENCE_SECONDS, STALE_SECONDS, PrometheusSignals, read_token
-from switchover.config_sections import PrometheusConfig
+from switchover.config_cluster import PrometheusConfig
 from switchover.errors import InputError, SwitchoverError, TargetError
 from switchover.model import Colour, Step, Tally, Workload, count_since
 from tests.fakes import FakeClock

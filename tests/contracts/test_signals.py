@@ -10,7 +10,7 @@ import pytest
 
 from switchover.adapters.prometheus_signals import PrometheusSignals
 from switchover.adapters.waiting import wait_until
-from switchover.config_sections import PrometheusConfig
+from switchover.config_cluster import PrometheusConfig
 from switchover.model import Colour, Route, Tally, Workload, count_since
 from switchover.ports import Signals
 from tests.contracts.conftest import Case, FakeCase, RealCase
