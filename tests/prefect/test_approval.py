@@ -30,8 +30,13 @@ def order_until_it_waits(house: House) -> str:
 
 
 def resume(house: House, run: str, answer: dict[str, Any]) -> None:
-    """What the UI does when somebody fills the form in."""
-    house.server.ask("POST", f"/flow_runs/{run}/resume", {"run_input": answer})
+    """What the UI does when somebody fills the form in. The run is paused a moment before the server has its form."""
+
+    def accepted() -> bool:
+        said = house.server.ask("POST", f"/flow_runs/{run}/resume", {"run_input": answer})
+        return bool(said["status"] == "ACCEPT")
+
+    house.wait(accepted, "the server to take the answer")
 
 
 def answered(house: House) -> str:

@@ -25,7 +25,7 @@ def test_making_the_deployments_twice_makes_them_once(house: House) -> None:
     for _ in range(2):
         made = house.run_module("flows.deployments")
         assert made.returncode == 0, made.stderr
-        assert (_count(house, "deployments"), _count(house, "automations")) == (4, 2)
+        assert (_count(house, "deployments"), _count(house, "automations")) == (5, 2)
     deploy = house.server.ask("GET", f"/deployments/name/deploy/{house.environment}")
     assert deploy["entrypoint"] == "flows.deploy.deploy"
     assert deploy["parameters"] == {"environment": house.environment, "config": house.config_file}

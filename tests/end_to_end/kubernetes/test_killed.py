@@ -1,7 +1,7 @@
 """The deploying process killed with SIGKILL in every phase; `switchover watch` runs as the watchdog.
 
 Whichever way it goes, the ledger is closed and one healthy colour is left: before the commit point the old one, after
-it the new one. Users ask all the time, and lose nothing by it. Four shops go through the points at the same time.
+it the new one. Users ask all the time, and lose nothing by it. Six shops go through the points at the same time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tests.end_to_end.kubernetes.users import Answer, Users
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-LANES = 4
-PAUSE_SECONDS = 0.06
+LANES = 6
+PAUSE_SECONDS = 0.08
 GOOD, OTHER, BAD = "1.0.0", "1.1.0", "2.0.0"
 _SETTINGS = {"hold_seconds": 1, "bake_seconds": 1, "environment": "lease_seconds = 5"}
 _MIGRATIONS = """
