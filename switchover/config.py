@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from switchover.config_cluster import MigrationsConfig
 from switchover.config_mistakes import explain, nearest, unknown
+from switchover.config_release import ReleaseConfig
 from switchover.config_sections import (
     ApprovalConfig,
     ContainerConfig,
@@ -22,7 +23,6 @@ from switchover.config_sections import (
     NotificationsConfig,
     PlacementConfig,
     ProjectConfig,
-    ReleaseConfig,
     ServiceConfig,
     WavesConfig,
 )

@@ -20,22 +20,6 @@ class ProjectConfig(Section):
     name: Name = Field(description="Shown in run names, messages and artifacts.")
 
 
-class ReleaseConfig(Section):
-    """How versions become artifacts."""
-
-    artifacts: str = Field(".switchover/artifacts", description="Folder of released bytes, relative to this file.")
-    private_packages: bool = Field(default=False, description="Version private packages that are no service too.")
-    tag_format: str = Field("{name}@{version}", description="Git tag of a release.")
-
-    @field_validator("tag_format")
-    @classmethod
-    def _names_the_version(cls, value: str) -> str:
-        if "{version}" not in value:
-            msg = "a tag format must contain {version}"
-            raise ValueError(msg)
-        return value
-
-
 class SmokeConfig(Section):
     """One HTTP check of the idle colour, before any user reaches it."""
 

@@ -21,11 +21,22 @@ from switchover.operations.release_ports import History, Workspace, WorkspaceSta
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """What `switchover.toml` says about releases. An empty `tag_format` follows the shape of the repository."""
+    """What `switchover.toml` says about releases.
+
+    An empty `tag_format` follows the shape of the repository. `compat` is the major of changesets whose rules count,
+    None: the one that the repository itself declares. `channel` is the prerelease identifier of the branch that is
+    checked out, empty for stable versions; `squashed` and `reverts` are as in `release.commits`.
+    """
 
     services: tuple[Service, ...] = ()
     private_packages: bool = False
     tag_format: str = ""
+    compat: int | None = None
+    single_version: bool = False
+    channel: str = ""
+    commits: bool = True
+    squashed: str = "ignore"
+    reverts: str = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
