@@ -16,6 +16,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from blocks.server_call import single_try
 
+RELEASE_BLOCK = "switchover-release-secrets"
+
 
 class EnvironmentSecrets(Block):
     """The block `switchover-<environment>`: variables of its services, and the address of its notifications."""
@@ -47,7 +49,7 @@ class EnvironmentSecrets(Block):
     def merge_into(self, environ: Mapping[str, str], webhook_variable: str) -> dict[str, str]:
         """`environ` with these secrets in it; where both have a variable the block's value counts."""
         merged = {**environ, **self.variables.get_secret_value()}
-        if self.webhook_address is not None:
+        if self.webhook_address is not None and webhook_variable:
             merged[webhook_variable] = self.webhook_address.get_secret_value()
         return merged
 
@@ -62,9 +64,21 @@ def read_environ(environment: str, webhook_variable: str, environ: Mapping[str, 
 
     Asks the server once and does not wait for one that is gone: then whatever httpx raises is raised.
     """
+    return _read_block(name_block(environment), webhook_variable, environ)
+
+
+def read_release_environ(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """`environ` with the secrets of releases in it: tokens of registries and of the forge, the key that signs.
+
+    They are variables of the block `switchover-release-secrets`; otherwise as `read_environ`.
+    """
+    return _read_block(RELEASE_BLOCK, "", environ)
+
+
+def _read_block(name: str, webhook_variable: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     with single_try():
         try:
-            block = EnvironmentSecrets.load(name_block(environment))
+            block = EnvironmentSecrets.load(name)
         except ValueError:  # Prefect's word for a block, or a type of block, that nobody has made
             return environ
     if not isinstance(block, EnvironmentSecrets):

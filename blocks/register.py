@@ -5,8 +5,9 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 
 from blocks.environment_secrets import EnvironmentSecrets
+from blocks.slack_thread import SlackThread
 
-BLOCKS: tuple[type[Block], ...] = (EnvironmentSecrets,)
+BLOCKS: tuple[type[Block], ...] = (EnvironmentSecrets, SlackThread)
 
 
 def register_blocks() -> tuple[str, ...]:

@@ -97,3 +97,13 @@ class KubernetesConfig(Section):
         None,
         description="A public key of cosign, relative to this file: only images that are signed with it come live.",
     )
+    require_sbom: bool = Field(
+        default=False, description="Beside the signature an SBOM must be attested with the same key."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_key_to_check_with(self) -> KubernetesConfig:
+        if self.require_sbom and self.signature_key is None:
+            msg = "`require_sbom` needs a `signature_key` to check the attestation with"
+            raise ValueError(msg)
+        return self

@@ -127,8 +127,14 @@ class ReleaseConfig(Section):
 
     artifacts: str = Field(".switchover/artifacts", description="Folder of released bytes, relative to this file.")
     private_packages: bool = Field(default=False, description="Version private packages that are no service too.")
-    tag_format: str = Field("{name}@{version}", description="Git tag of a release.")
+    tag_format: str | None = Field(
+        None,
+        description="Git tag of a release; `{name}@{version}`, of a repository of one package `v{version}`, if absent.",
+    )
     single_version: bool = Field(default=False, description="All packages have one version and move together.")
+    test: list[str] | None = Field(
+        None, min_length=1, description="Run in an export of the commit before anything is built; {python} is allowed."
+    )
     versions: Literal["commit", "pull-request"] = Field(
         "commit",
         description="`commit`: new versions are committed and released at once. `pull-request`: they are proposed, and "
@@ -154,8 +160,8 @@ class ReleaseConfig(Section):
 
     @field_validator("tag_format")
     @classmethod
-    def _names_the_version(cls, value: str) -> str:
-        if "{version}" not in value:
+    def _names_the_version(cls, value: str | None) -> str | None:
+        if value is not None and "{version}" not in value:
             msg = "a tag format must contain {version}"
             raise ValueError(msg)
         return value

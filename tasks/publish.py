@@ -1,20 +1,37 @@
-"""The publish stage: the bytes, then the entry in the index, then the tag."""
+"""The publish stages: bytes, version, tag, page, and moving tags last. Each asks first what is there."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from switchover.adapters.release_tools import ReleaseScope, open_release_tools
-from switchover.decide.outcome import Outcome
-from switchover.model import Release
-from switchover.operations.release import Built, Pending, Signed, publish, tag
+from switchover.adapters.release_tools import ReleaseScope
+from switchover.operations.progress import Progress
+from switchover.operations.publishing import finish, page, point, publish, tag
+from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
 
 @task(
     name="publish",
-    task_run_name="publish {built.pending.component}",
+    task_run_name="publish {progress.component}",
+    retries=3,
+    retry_delay_seconds=3,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=900,
+    cache_policy=NO_CACHE,
+)
+def publish_component(scope: ReleaseScope, progress: Progress) -> Progress:
+    """Give the bytes their version at their destination, and enter the release into the store."""
+    return publish(open_tools(scope), progress)
+
+
+@task(
+    name="tag",
+    task_run_name="tag {progress.component}",
     retries=3,
     retry_delay_seconds=2,
     retry_jitter_factor=0.5,
@@ -22,21 +39,51 @@ from tasks.repeating import worth_repeating
     timeout_seconds=300,
     cache_policy=NO_CACHE,
 )
-def publish_component(scope: ReleaseScope, built: Built, signed: Signed) -> Release | None:
-    """Store the artifact and enter the release into the index; None when nothing was built."""
-    return publish(open_release_tools(scope.root, scope.artifacts).store, built, signed)
+def tag_component(scope: ReleaseScope, progress: Progress) -> Progress:
+    """Tag what is published, and nothing else."""
+    return tag(open_tools(scope), progress)
 
 
 @task(
-    name="tag",
-    task_run_name="tag {pending.component}",
-    retries=2,
-    retry_delay_seconds=1,
+    name="page",
+    task_run_name="page {progress.component}",
+    retries=3,
+    retry_delay_seconds=5,
     retry_jitter_factor=0.5,
     retry_condition_fn=worth_repeating,
-    timeout_seconds=60,
+    timeout_seconds=900,
     cache_policy=NO_CACHE,
 )
-def tag_component(scope: ReleaseScope, pending: Pending, release: Release | None) -> Outcome:
-    """Tag what is published, and nothing else."""
-    return tag(open_release_tools(scope.root, scope.artifacts).history, pending, release)
+def make_page(scope: ReleaseScope, progress: Progress, folder: Path) -> Progress:
+    """Make the release page with its files."""
+    return page(open_tools(scope), progress, folder)
+
+
+@task(
+    name="point",
+    task_run_name="point {progress.component}",
+    retries=3,
+    retry_delay_seconds=2,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=300,
+    cache_policy=NO_CACHE,
+)
+def move_pointers(scope: ReleaseScope, progress: Progress) -> Progress:
+    """Bring `latest` and the like to the newest versions."""
+    return point(open_tools(scope), progress)
+
+
+@task(
+    name="finish",
+    task_run_name="finish {scope.project}",
+    retries=3,
+    retry_delay_seconds=2,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=120,
+    cache_policy=NO_CACHE,
+)
+def forget_marks(scope: ReleaseScope, all_progress: tuple[Progress, ...]) -> None:
+    """Forget that these releases were under way, last of all."""
+    finish(open_tools(scope), all_progress)

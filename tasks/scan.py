@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from switchover.adapters.release_tools import ReleaseScope, open_release_tools
-from switchover.decide.outcome import Outcome
-from switchover.operations.release import Built, scan
+from switchover.adapters.release_tools import ReleaseScope
+from switchover.operations.making import scan
+from switchover.operations.progress import Progress
+from switchover.operations.publishing import report_findings
+from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
 
 @task(
     name="scan",
-    task_run_name="scan {built.pending.component}",
+    task_run_name="scan {progress.component}",
     retries=1,
     retry_delay_seconds=2,
     retry_jitter_factor=0.5,
     retry_condition_fn=worth_repeating,
-    timeout_seconds=360,
+    timeout_seconds=900,
     cache_policy=NO_CACHE,
 )
-def scan_archive(scope: ReleaseScope, built: Built) -> Outcome:
-    """Judge the archive: done, skipped without a scanner, or failed with the findings."""
-    return scan(open_release_tools(scope.root, scope.artifacts).scanner, built)
+def scan_component(scope: ReleaseScope, progress: Progress, folder: Path) -> Progress:
+    """Judge what was built; the reports go into `folder`."""
+    return scan(open_tools(scope), progress, folder)
+
+
+@task(
+    name="code-scanning",
+    task_run_name="code-scanning {progress.component}",
+    retries=2,
+    retry_delay_seconds=2,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=120,
+    cache_policy=NO_CACHE,
+)
+def show_findings(scope: ReleaseScope, progress: Progress) -> Progress:
+    """Show on the forge what the scanner found, whether it stops the release or not."""
+    return report_findings(open_tools(scope), progress)

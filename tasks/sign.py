@@ -5,22 +5,23 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from switchover.adapters.release_tools import ReleaseScope, open_release_tools
-from switchover.operations.release import Built, Signed, sign
+from switchover.adapters.release_tools import ReleaseScope
+from switchover.operations.making import sign
+from switchover.operations.progress import Progress
+from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
 
 @task(
     name="sign",
-    task_run_name="sign {built.pending.component}",
+    task_run_name="sign {progress.component}",
     retries=2,
     retry_delay_seconds=2,
     retry_jitter_factor=0.5,
     retry_condition_fn=worth_repeating,
-    timeout_seconds=180,
+    timeout_seconds=900,
     cache_policy=NO_CACHE,
 )
-def sign_archive(scope: ReleaseScope, built: Built) -> Signed:
-    """Sign the archive once, or say why not."""
-    tools = open_release_tools(scope.root, scope.artifacts)
-    return sign(tools.signer, tools.store, built)
+def sign_component(scope: ReleaseScope, progress: Progress) -> Progress:
+    """Sign the artifact once, or say why not; an image is brought to its registry by digest for that."""
+    return sign(open_tools(scope), progress)

@@ -13,7 +13,12 @@ from tests.container_fixtures import EngineCase, container_engine
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-pytest_plugins = ["tests.kube_fixtures"]
+pytest_plugins = [
+    "tests.kube_fixtures",
+    "tests.real_parts.verdaccio",
+    "tests.npm_fixtures",
+    "tests.real_parts.github_fixtures",
+]
 
 
 @pytest.fixture(scope="session")

@@ -6,38 +6,21 @@ import contextlib
 import hashlib
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from switchover.adapters.container_engine import ContainerEngine, OpenClient, open_client_from
 from switchover.adapters.image_archive import rewrite_image
-from switchover.adapters.waiting import wait_until
-from switchover.errors import MissingProgramError, SwitchoverError
+from switchover.errors import MissingProgramError
 from switchover.model import Container, Release, Workload
 from tests.fakes import InMemoryArtifactStore
 from tests.local_target_fixtures import make_workload
+from tests.real_parts import podman
 
 PORT = 8080
-CONTAINERS_CONF = """
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-"""
-STORAGE_CONF = """
-[storage]
-driver = "vfs"
-runroot = "{folder}/runroot"
-graphroot = "{folder}/graph"
-"""
 DOCKERFILE = """
 FROM scratch
 COPY busybox /bin/busybox
@@ -91,9 +74,10 @@ def container_workload(**changes: object) -> Workload:
 
 def write_context(folder: Path, dockerfile: str = DOCKERFILE) -> Path:
     """What the tiny image is built from. Skips the test where there is no static busybox."""
-    found = shutil.which("busybox")
-    if found is None or b"ld-linux" in Path(found).read_bytes()[:4096]:
-        pytest.skip("no container test: there is no static busybox (Debian: busybox-static)")
+    try:
+        busybox = podman.static_busybox()
+    except MissingProgramError as error:
+        pytest.skip(f"no container test: there is no static busybox: {error.problem.found}")
     (folder / "www" / "cgi-bin").mkdir(parents=True)
     (folder / "Dockerfile").write_text(dockerfile)
     (folder / "start").write_text(START)
@@ -103,20 +87,23 @@ def write_context(folder: Path, dockerfile: str = DOCKERFILE) -> Path:
         path = folder / "www" / "cgi-bin" / name
         path.write_text(f"#!/bin/busybox sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\n{script}\n")
         path.chmod(0o755)
-    shutil.copy(found, folder / "busybox")
+    shutil.copy(busybox, folder / "busybox")
     return folder
 
 
 @contextlib.contextmanager
 def container_engine(folder: Path) -> Iterator[EngineCase]:
-    """The engine of `DOCKER_HOST`, else a podman of our own below `folder`; a skip that says why where neither is."""
-    with _podman() if "DOCKER_HOST" not in os.environ else contextlib.nullcontext(os.environ) as environ:
-        open_client = open_client_from(environ)
-        engine = ContainerEngine(open_client)
+    """The engine of `DOCKER_HOST`, else a podman of our own; a skip that says why where neither is."""
+    with contextlib.ExitStack() as stack:
         try:
+            environ = dict(os.environ)
+            if "DOCKER_HOST" not in environ:
+                environ["DOCKER_HOST"] = stack.enter_context(podman.serving()).address
+            open_client = open_client_from(environ)
+            engine = ContainerEngine(open_client)
             engine.read_containers({"switchover.environment": "none"})
         except MissingProgramError as error:
-            pytest.skip(f"no container test: {error.problem.found}")
+            pytest.skip(f"no container test: {error.problem.failed}: {error.problem.found}")
         tag = f"localhost/switchover-tests:{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
         (folder / "context").mkdir()
         engine.build(write_context(folder / "context"), "Dockerfile", tag)
@@ -125,41 +112,3 @@ def container_engine(folder: Path) -> Iterator[EngineCase]:
         archive = folder / "tiny.image.tar"
         rewrite_image(folder / "saved.tar", archive, "tiny", 1_700_000_000)
         yield EngineCase(environ["DOCKER_HOST"], open_client, engine, archive)
-
-
-@contextlib.contextmanager
-def _podman() -> Iterator[dict[str, str]]:
-    program = shutil.which("podman")
-    if program is None:
-        pytest.skip("no container test: DOCKER_HOST is not set and podman is not installed")
-    # pytest's folders have paths too long for sockets, podman's own among them.
-    home = Path(tempfile.mkdtemp(prefix="swp-"))
-    environ = dict(os.environ)
-    for name, text in (("CONTAINERS_CONF", CONTAINERS_CONF), ("CONTAINERS_STORAGE_CONF", STORAGE_CONF)):
-        (home / name).write_text(text.format(folder=home))
-        environ[name] = str(home / name)
-    address = f"unix://{home}/s"
-    with (home / "log").open("wb") as log:
-        command = (program, "system", "service", "--time", "0", address)
-        service = subprocess.Popen(command, env=environ, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        environ["DOCKER_HOST"] = address
-        if not wait_until(partial(_answers, environ, service), 15.0, 0.1):
-            pytest.skip(f"no container test: podman does not start: {(home / 'log').read_text()[-300:]}")
-        yield environ
-    finally:
-        service.terminate()
-        service.wait(20)
-        subprocess.run(
-            (program, "rm", "--all", "--force", "--time", "0"), env=environ, capture_output=True, check=False
-        )
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _answers(environ: dict[str, str], service: subprocess.Popen[bytes]) -> bool:
-    assert service.poll() is None, "podman ended"
-    try:
-        ContainerEngine(open_client_from(environ)).read_containers({"switchover.environment": "none"})
-    except SwitchoverError:
-        return False
-    return True

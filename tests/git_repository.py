@@ -94,3 +94,20 @@ def new_workspace(root: Path) -> Repository:
     repository.commit("fix(core): count right", {"packages/core/index.js": "export const core = 2\n"})
     repository.commit("docs: say so", {".changeset/more.md": '---\n"cart": minor\n---\n\nThe cart does more.\n'})
     return repository
+
+
+def new_bare(root: Path) -> Repository:
+    """An empty repository without a work tree, as servers have them."""
+    root.mkdir(parents=True, exist_ok=True)
+    repository = Repository(root)
+    repository.git("init", "--quiet", "--bare", "--initial-branch=main")
+    return repository
+
+
+def clone(source: Repository, root: Path, *options: str) -> Repository:
+    """A checkout of `source`, which is its remote `origin`; through a real conversation, so `--depth` counts."""
+    source.git("clone", "--quiet", *options, source.root.as_uri(), str(root))
+    repository = Repository(root)
+    repository.git("config", "user.name", "Ada")
+    repository.git("config", "user.email", "ada@acme.example")
+    return repository

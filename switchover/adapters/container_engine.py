@@ -7,7 +7,6 @@ most environments run no container.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,8 +23,10 @@ from switchover.adapters.container_values import (
     read_seconds,
     read_state,
 )
+from switchover.adapters.engine_errors import explain_build, explain_missing, explain_refusal
+from switchover.adapters.oci_layout import write_platform
 from switchover.adapters.waiting import wait_until
-from switchover.errors import InputError, MissingProgramError, TargetError
+from switchover.errors import TargetError
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -42,7 +43,6 @@ _LOG_DRIVER = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3
 _BUILD_SECONDS = 1800
 _REMOVE_SECONDS = 5.0
 _ASK_SECONDS = 1.0
-_TOLD = 400
 
 
 def open_client_from(environ: Mapping[str, str] = os.environ) -> OpenClient:
@@ -63,23 +63,50 @@ class ContainerEngine:
         self._open = open_client
         self._client: DockerClient | None = None
 
-    def build(self, context: Path, dockerfile: str, tag: str) -> None:
-        """Build an image. Raises `InputError` with the end of the build's log when the recipe fails."""
+    def read_host(self) -> str:
+        """The name of the machine that the engine runs on."""
+        with self._asking("the engine cannot be looked at") as client:
+            return str(client.info()["Name"])
+
+    def read_platform(self) -> str:
+        """What the engine runs on: `linux/amd64`."""
+        with self._asking("the engine cannot be looked at") as client:
+            found = client.version()
+            return write_platform({"os": found["Os"], "architecture": found["Arch"]})
+
+    def build(
+        self,
+        context: Path,
+        dockerfile: str,
+        tag: str,
+        *,
+        platform: str = "",
+        arguments: Mapping[str, str] | None = None,
+    ) -> None:
+        """Build an image, every step anew, for the engine's own platform unless another is given.
+
+        Raises `InputError` with the end of the build's log when the recipe fails.
+        """
         from docker.errors import BuildError  # noqa: PLC0415 see the module's docstring
 
         with self._asking("the image cannot be built") as client:
             try:
                 client.images.build(
-                    path=str(context), dockerfile=dockerfile, tag=tag, rm=True, forcerm=True, timeout=_BUILD_SECONDS
+                    path=str(context),
+                    dockerfile=dockerfile,
+                    tag=tag,
+                    rm=True,
+                    forcerm=True,
+                    timeout=_BUILD_SECONDS,
+                    platform=platform or None,
+                    buildargs=dict(arguments or {}),
+                    # A step out of podman's cache may be of another platform: it does not look.
+                    nocache=True,
                 )
             except BuildError as error:
                 log = "".join(str(line.get("stream", "")) for line in error.build_log)
-                raise InputError(
-                    f"the build with {dockerfile} failed",
-                    expected="an image",
-                    found=f"{log.strip()[-_TOLD:]} {error.msg}".strip(),
-                    next_step="build it by hand from a checkout of the commit, and correct the recipe",
-                ) from error
+                said = f"{log.strip()} {error.msg}".strip()
+                raise explain_build(dockerfile, platform, said, f"the engine on {client.info()['Name']}") from error
 
     def save(self, tag: str, archive: Path) -> None:
         """Write an image as `docker save` does."""
@@ -101,6 +128,13 @@ class ContainerEngine:
                 return tuple(client.images.get(tag).attrs["RootFS"]["Layers"])
             except ImageNotFound:
                 return None
+
+    def read_image_platform(self, tag: str) -> str:
+        """What an image runs on: `linux/arm64`."""
+        with self._asking(f"the image {tag} cannot be looked at") as client:
+            found = client.images.get(tag).attrs
+            stated = {"os": found["Os"], "architecture": found["Architecture"], "variant": found.get("Variant")}
+            return write_platform(stated)
 
     def untag(self, tag: str) -> None:
         """Forget a name of an image, and the image with its last one."""
@@ -210,31 +244,14 @@ class ContainerEngine:
         except (DockerException, OSError) as error:
             if isinstance(error, APIError) and error.response is not None and error.response.status_code in unless:
                 return
-            raise TargetError(
-                failed,
-                expected="that the container engine does it",
-                found=str(error)[-_TOLD:],
-                next_step="look at the engine (`docker info` or `podman info`), then repeat",
-            ) from error
+            raise explain_refusal(failed, error) from error
 
 
 def _open(open_client: OpenClient) -> DockerClient:
     try:
         return open_client()
     except Exception as error:  # whatever a caller's own way to an engine raises
-        where = os.environ.get("DOCKER_HOST", "the usual socket")
-        program = shutil.which("docker") or shutil.which("podman")
-        missing = isinstance(error, ImportError)
-        raise MissingProgramError(
-            "there is no container engine",
-            expected="a Docker-compatible engine that answers, and the Python package docker",
-            found="no package docker" if missing else f"{where}: {error}"[-_TOLD:],
-            next_step="pip install 'switchover[containers]'"
-            if missing
-            else f"start {Path(program).name}'s service"
-            if program
-            else "install podman or Docker, start its service, and set DOCKER_HOST if its socket is not the usual one",
-        ) from error
+        raise explain_missing(error) from error
 
 
 def _filters(labels: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from switchover.adapters.container_engine import ContainerEngine
 from switchover.adapters.container_logs import collect_log
 from switchover.adapters.container_values import ContainerEvent, ContainerState, ContainerWish
-from switchover.adapters.image_archive import ArchivedImage, read_image
+from switchover.adapters.image_archive import ArchivedImage, open_platform, read_image
 from switchover.adapters.private_files import locked, read_json_or_none, write_private_json
 from switchover.adapters.replica_logs import tells_of_no_memory
 from switchover.adapters.replicas import ReplicaReport
@@ -53,9 +53,10 @@ class ContainerReplicas:
         known = read_json_or_none(note)
         image = ArchivedImage(known["tag"], tuple(known["layers"])) if known else None
         if image is None or self._engine.read_layers(image.tag) != image.layers:
-            archive = self._store.fetch(release.artifact.digest)
-            image = read_image(archive)
-            self._engine.load(archive)
+            stored = self._store.fetch(release.artifact.digest)
+            with open_platform(stored, self._engine.read_platform) as archive:
+                image = read_image(archive)
+                self._engine.load(archive)
             write_private_json(note, {"tag": image.tag, "layers": image.layers})
         return image.tag
 

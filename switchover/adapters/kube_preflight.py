@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 
 from switchover.adapters.cluster_facts import PlacedService
-from switchover.adapters.cosign_verifier import CosignVerifier
 from switchover.adapters.kube_access import find_denied
 from switchover.adapters.kube_api import KubeApi
 from switchover.adapters.kube_copies import KubeCopies
@@ -39,6 +38,7 @@ from switchover.model import Colour, Obstacle, Release, Step, Workload
 from switchover.ports import Releases
 
 SignalObstacles = Callable[[str, Workload, tuple[Step, ...]], tuple[Obstacle, ...]]
+SignatureObstacles = Callable[[str, str], tuple[Obstacle, ...]]
 _ROLLOUT = "switchover.dev/rollout"
 _NOT_KEPT = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 _MOST_BYTES = 900_000  # the API server stores 1 MiB per object
@@ -47,7 +47,8 @@ _MOST_BYTES = 900_000  # the API server stores 1 MiB per object
 class KubePreflight:
     """`places` has the services of this environment.
 
-    `find_signal_obstacles` None: no requests are counted; `signatures` None: images need not be signed.
+    `find_signal_obstacles` None: no requests are counted; `find_signature_obstacles` None: images need not
+    be signed.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class KubePreflight:
         router: KubeRouter,
         releases: Releases,
         find_signal_obstacles: SignalObstacles | None = None,
-        signatures: CosignVerifier | None = None,
+        find_signature_obstacles: SignatureObstacles | None = None,
     ) -> None:
         self._api = api
         self._fence = fence
@@ -70,7 +71,7 @@ class KubePreflight:
         self._router = router
         self._releases = releases
         self._find_signal_obstacles = find_signal_obstacles
-        self._signatures = signatures
+        self._find_signature_obstacles = find_signature_obstacles
 
     def complete(self, service: str, workload: Workload) -> Workload:
         """With the manifest, the names of the copies, and the size that the user's manifests say.
@@ -144,9 +145,9 @@ class KubePreflight:
             self._releases.check(release)
         except SwitchoverError as error:
             return (from_error(f"the image of {release.service} {release.version}", error),)
-        if self._signatures is None or workload.manifest is None:
+        if self._find_signature_obstacles is None or workload.manifest is None:
             return ()
-        return self._signatures.find_obstacles(workload.manifest.repository, release.artifact.digest)
+        return self._find_signature_obstacles(workload.manifest.repository, release.artifact.digest)
 
     def _find_room_obstacles(self, service: str, workload: Workload, colour: Colour) -> tuple[Obstacle, ...]:
         if workload.manifest is None:

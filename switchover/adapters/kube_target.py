@@ -87,7 +87,14 @@ def open_cluster(
             find_signal_obstacles=(
                 partial(counted.find_obstacles, no_data_seconds=cluster.no_data_seconds) if counted else None
             ),
-            signatures=CosignVerifier.from_machine(cluster.signature_key, environ) if cluster.signature_key else None,
+            find_signature_obstacles=(
+                partial(
+                    CosignVerifier.from_machine(cluster.signature_key, environ).find_obstacles,
+                    attestation=cluster.settings.require_sbom,
+                )
+                if cluster.signature_key
+                else None
+            ),
         ),
         migrator=KubeMigrator(api=api, fence=fence, copies=copies, clock=clock),
         releases=releases,

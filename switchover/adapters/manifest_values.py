@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from switchover.decide.packages import Dependency, Kind, Package, Section
+from switchover.decide.requirements import list_requirements, read_requirement
 from switchover.errors import InputError
-
-REQUIREMENT = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?(?P<specifier>[^;)@]*)")
 
 
 def read_npm_package(manifest: dict[str, Any], folder: str) -> Package | None:
@@ -35,14 +33,13 @@ def read_python_package(manifest: dict[str, Any], folder: str) -> Package | None
     project = manifest.get("project")
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
         return None
-    texts = _read_texts(project, "dependencies", "project", folder)
-    dependencies = [_read_requirement(text, Section.RUN) for text in texts]
+    _read_texts(project, "dependencies", "project", folder)
     extras = project.get("optional-dependencies", {})
     if not isinstance(extras, dict):
         raise _refuse(folder, "pyproject.toml", "a table under 'project.optional-dependencies'", repr(extras))
     for extra in extras:
-        texts = _read_texts(extras, extra, "project.optional-dependencies", folder)
-        dependencies += [_read_requirement(text, Section.OPTIONAL) for text in texts]
+        _read_texts(extras, extra, "project.optional-dependencies", folder)
+    dependencies = [read_requirement(text, section) for _, text, section in list_requirements(manifest)]
     return Package(
         name=project["name"],
         folder=folder,
@@ -58,28 +55,6 @@ def _read_texts(table: dict[str, Any], key: str, above: str, folder: str) -> lis
     if not isinstance(stated, list) or not all(isinstance(text, str) for text in stated):
         raise _refuse(folder, "pyproject.toml", f"a list of texts under '{above}.{key}'", repr(stated))
     return stated
-
-
-def _read_requirement(text: str, section: Section) -> Dependency:
-    match = REQUIREMENT.match(text)
-    if match is None:
-        return Dependency(text, "*", section)
-    return Dependency(match["name"], _translate(match["specifier"]), section)
-
-
-def _translate(specifier: str) -> str:
-    """A Python version specifier as an npm range. Exclusions are dropped: they never decide about a release."""
-    ranges: list[str] = []
-    for clause in (part.strip() for part in specifier.split(",")):
-        match = re.fullmatch(r"(==|~=|>=|<=|>|<)\s*v?([0-9][0-9A-Za-z.+*-]*)", clause)
-        if match is None:
-            continue
-        operator, version = match.groups()
-        if operator == "~=":
-            ranges.append(f"~{version}" if version.count(".") > 1 else f"^{version}")
-        else:
-            ranges.append(version.replace(".*", ".x") if operator == "==" else f"{operator}{version}")
-    return " ".join(ranges) or "*"
 
 
 def _refuse(folder: str, name: str, expected: str, found: str) -> InputError:

@@ -3,80 +3,157 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from switchover.adapters.commit_export import export_commit
+from switchover.adapters.commit_export import export_commit, read_commit_time
+from switchover.adapters.npm_program import find_npm, run_npm
+from switchover.adapters.workspace import FolderWorkspace
 from switchover.decide.components import Component
-from switchover.errors import InputError, MissingProgramError, TargetError
+from switchover.decide.manifests import edit_json
+from switchover.decide.ranges import WORKSPACE
+from switchover.decide.workspace_ranges import plan_concrete_ranges
+from switchover.errors import InputError, TargetError
 
-PACK_SECONDS = 300.0
+MANIFEST = "package.json"
+LOCK = "package-lock.json"
+_SCRIPTS = frozenset({"prepublishOnly", "prepack", "prepare"})
 
 
 class NpmPacker:
-    """Port `Packer` on `npm pack`, run in an export of the commit out of the checkout in `root`."""
+    """Port `Packer` on `npm pack`, run in an export of the commit out of the checkout in `root`.
 
-    def __init__(self, root: Path) -> None:
+    The scripts `prepublishOnly`, `prepack` and `prepare` run, as they would before `npm publish`; for them everything
+    in the commit is exported, and installed by `npm ci --ignore-scripts` where the package or the repository has a
+    package-lock.json. Nothing is installed of other lock files: a package whose scripts need those is packed after a
+    build of its own. `SOURCE_DATE_EPOCH` is the commit's time, so that scripts can write the same bytes twice.
+
+    `workspace:` ranges are made concrete by the versions that the commit has, as pnpm does; no other byte of the
+    manifest changes. `hidden` names variables of `environ` that no script may see. `seconds` bounds each run of npm.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        hidden: frozenset[str] = frozenset(),
+        seconds: float = 300.0,
+    ) -> None:
         self._root = root
+        self._environ = {key: value for key, value in (environ or os.environ).items() if key not in hidden}
+        self._seconds = seconds
 
     def pack(self, component: Component, commit: str, folder: Path) -> Path:
-        """Write one `.tgz` into `folder`; `MissingProgramError` when npm is not here."""
-        program = shutil.which("npm")
-        if program is None:
-            raise MissingProgramError(
-                f"{component} cannot be packed",
-                expected="the program npm",
-                found="no npm on the PATH",
-                next_step="install Node.js",
-            )
+        """Write one `.tgz` into `folder`. The same commit gives the same bytes.
+
+        Raises `MissingProgramError` without npm, `InputError` for a package that npm or its scripts refuse,
+        `TargetError` when they do not end.
+        """
+        program = find_npm(self._environ, f"{component} cannot be packed")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="switchover-pack-") as made:
-            export_commit(self._root, commit, (component.folder,) if component.folder else (), Path(made))
-            command = [program, "pack", "--json", "--pack-destination", str(folder.resolve())]
-            return folder / _read_file_name(component, _run(component, command, Path(made) / component.folder))
+            export, packed = Path(made) / "export", Path(made) / "packed"
+            export.mkdir()
+            packed.mkdir()
+            paths = (component.folder,) if component.folder else ()
+            export_commit(self._root, commit, paths, export)
+            home = export / component.folder
+            manifest = _read_manifest(component, home)
+            scripts = _SCRIPTS & set(_scripts(manifest))
+            environment = {**self._environ, "SOURCE_DATE_EPOCH": str(read_commit_time(self._root, commit))}
+            if paths and (scripts or _names_workspace(manifest)):
+                export_commit(self._root, commit, (), export)
+            if scripts:
+                self._install(program, component, export, environment)
+            _make_concrete(export, home, component, manifest)
+            if "prepublishOnly" in scripts:
+                self._run(program, component, ["run", "prepublishOnly"], home, environment)
+            # What a script says is shown when it fails.
+            asked = ["pack", f"--pack-destination={packed}", "--no-foreground-scripts", "--no-dry-run"]
+            self._run(program, component, asked, home, environment)
+            return _take(component, packed, folder)
+
+    def _install(self, program: str, component: Component, export: Path, environment: Mapping[str, str]) -> None:
+        place = next((each for each in (export / component.folder, export) if (each / LOCK).is_file()), None)
+        if place is not None:
+            asked = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            self._run(program, component, asked, place, environment)
+
+    def _run(
+        self, program: str, component: Component, asked: list[str], folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        settings = ["--no-update-notifier", "--no-color", "--logs-max=0"]
+        answer = run_npm(program, asked + settings, folder=folder, environment=environment, seconds=self._seconds)
+        if answer.status is None:
+            raise TargetError(
+                f"npm {asked[0]} of {component} does not end",
+                expected=f"an end within {self._seconds:g} s",
+                found="none",
+                next_step=f"run npm {asked[0]} in {component.folder or 'the repository'} and see what it waits for",
+            )
+        if answer.status != 0:
+            said = " ".join(f"{answer.printed} {answer.complained}".split())[-600:]
+            raise InputError(
+                f"npm {asked[0]} of {component} failed",
+                expected="exit status 0",
+                found=f"exit status {answer.status}: {said}",
+                next_step=f"run npm {asked[0]} in {component.folder or 'the repository'} of a fresh checkout; "
+                "what scripts need has to be in package-lock.json",
+            )
 
 
-def _run(component: Component, command: list[str], folder: Path) -> str:
+def _read_manifest(component: Component, home: Path) -> dict[str, Any]:
+    file = home / MANIFEST
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PACK_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TargetError(
-            f"npm pack of {component} does not end",
-            expected=f"an end within {PACK_SECONDS:.0f} s",
-            found="none",
-            next_step=f"run npm pack in {component.folder} and see what it waits for",
-        ) from error
-    if done.returncode != 0:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        manifest, trouble = None, str(error).replace(str(home), component.folder or ".")
+    else:
+        trouble = type(manifest).__name__
+    if not isinstance(manifest, dict):
         raise InputError(
-            f"npm pack of {component} failed",
-            expected="exit status 0",
-            found=f"exit status {done.returncode}: {done.stderr.strip()[-400:]}",
-            next_step=f"run npm pack in {component.folder}",
+            f"{component} cannot be packed",
+            expected=f"a JSON object in {component.folder or '.'}/{MANIFEST}, in the commit",
+            found=trouble,
+            next_step="correct the file, and commit it",
         )
-    return done.stdout
+    return manifest
 
 
-def _read_file_name(component: Component, printed: str) -> str:
-    """The name of the tarball out of npm's JSON; a lifecycle script may have printed something before it."""
-    try:
-        answer = json.loads(printed[printed.index("[\n") if "[\n" in printed else printed.index("{") :])
-        entry = answer[0] if isinstance(answer, list) else next(iter(answer.values()))
-        return str(entry["filename"])
-    except (ValueError, LookupError, StopIteration, TypeError, AttributeError) as error:
+def _scripts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    scripts = manifest.get("scripts")
+    return scripts if isinstance(scripts, dict) else {}
+
+
+def _names_workspace(manifest: Mapping[str, Any]) -> bool:
+    return f'"{WORKSPACE}' in json.dumps(manifest)
+
+
+def _make_concrete(export: Path, home: Path, component: Component, manifest: Mapping[str, Any]) -> None:
+    versions: dict[str, str] = {}
+    if _names_workspace(manifest):
+        # The commit itself knows: the checkout may have moved on.
+        packages = FolderWorkspace(export).read((component.folder,) if component.folder else ()).packages
+        versions = {package.name: package.version for package in packages}
+    file = f"{component.folder}/{MANIFEST}" if component.folder else MANIFEST
+    edits = plan_concrete_ranges(manifest, versions, file=file)
+    if edits:
+        text = (home / MANIFEST).read_bytes().decode()
+        (home / MANIFEST).write_bytes(edit_json(text, edits, file=file).encode())
+
+
+def _take(component: Component, packed: Path, folder: Path) -> Path:
+    archives = [each for each in packed.iterdir() if each.suffix == ".tgz"]
+    if len(archives) != 1:
         raise TargetError(
-            f"npm pack of {component} answered something else",
-            expected="JSON with a file name",
-            found=printed[:200] or "nothing",
-            next_step=f"run npm pack --json in {component.folder}",
-        ) from error
+            f"npm pack of {component} left something else",
+            expected="one tarball",
+            found=", ".join(sorted(each.name for each in packed.iterdir())) or "nothing",
+            next_step=f"run npm pack in {component.folder or 'the repository'}",
+        )
+    return Path(shutil.move(archives[0], folder / archives[0].name))

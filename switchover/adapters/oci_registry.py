@@ -2,152 +2,123 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
-import threading
-import urllib.error
+import hashlib
+import re
 import urllib.parse
-import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Callable, Mapping, Sequence
 
-from switchover.adapters.docker_credentials import RegistryCredentials
-from switchover.decide.image_references import Repository, parse_challenge
-from switchover.errors import InputError, TargetError
+from switchover.adapters.docker_credentials import find_credentials
+from switchover.adapters.oci_requests import USUAL_SECONDS, RegistryAnswer, RegistryRequests, Right
+from switchover.decide.image_references import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Json,
+    choose_manifest,
+    find_revision,
+    parse_repository,
+    uses_plain_http,
+)
+from switchover.errors import TargetError
 
-_SECONDS = 15.0
-_LARGEST_BYTES = 4 * 1024 * 1024
-_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryAnswer:
-    """A document and its headers, names in lower case."""
-
-    body: bytes
-    headers: Mapping[str, str]
-
-    def value(self) -> dict[str, Any]:
-        """The document as JSON; `TargetError` when it is something else."""
-        try:
-            value = json.loads(self.body)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise TargetError(
-                "a registry answered with something that is no document of an image",
-                expected="a JSON object",
-                found=f"{len(self.body)} bytes of {self.headers.get('content-type', 'unknown type')}",
-                next_step="check that `image` names a registry",
-            )
-        return value
+INSECURE = "SWITCHOVER_INSECURE_REGISTRIES"
+ACCEPTED = (*MANIFEST_TYPES, *INDEX_TYPES)
+_MOST_PAGES = 50
+_NEXT = re.compile(r'<([^>]+)>;\s*rel="?next"?')
+_OK, _NOT_FOUND = 200, 404
 
 
 class OciRegistry:
-    """One repository. Credentials go to the registry and to the token server that it names, nowhere else."""
+    """One repository, `host:port/path`. It may be used by several threads.
 
-    def __init__(self, repository: Repository, credentials: RegistryCredentials, *, plain_http: bool) -> None:
-        self._repository = repository
-        self._credentials = credentials
-        self._scheme = "http" if plain_http else "https"
-        self._authorization = ""
-        self._lock = threading.Lock()
-        self._opener = urllib.request.build_opener(_Redirections())
+    TLS is used unless the registry is on this machine or named in `SWITCHOVER_INSECURE_REGISTRIES` (host or
+    host:port, with commas between). Every method may raise `InputError` for credentials that do not suffice and
+    `TargetError` for a registry that is silent for `seconds`, or has an answer of more than 4 MiB.
+    """
 
-    def read(self, path: str, accept: Sequence[str] = (), *, method: str = "GET") -> RegistryAnswer | None:
-        """What is at `/v2/<repository>/<path>`; None when there is none.
+    def __init__(self, repository: str, environ: Mapping[str, str], *, seconds: float = USUAL_SECONDS) -> None:
+        parsed = parse_repository(repository)
+        insecure = filter(None, map(str.strip, environ.get(INSECURE, "").split(",")))
+        plain_http = uses_plain_http(parsed.address, insecure)
+        credentials = find_credentials(parsed.name, environ)
+        self.requests = RegistryRequests(parsed, credentials, plain_http=plain_http, seconds=seconds)
+        self._failed = f"the registry {parsed.name} did not say what it has"
 
-        Raises `InputError` for credentials that do not suffice, `TargetError` for a registry that does not answer, or
-        with more than 4 MiB.
-        """
-        url = f"{self._scheme}://{self._repository.address}/v2/{self._repository.path}/{path}"
-        status, answer = self._send(url, accept, method)
-        if status == _UNAUTHORIZED:
-            self._authorize(answer.headers.get("www-authenticate", ""))
-            status, answer = self._send(url, accept, method)
-        if status == _OK:
+    def read(self, place: str, accept: Sequence[str] = (), *, method: str = "GET") -> RegistryAnswer | None:
+        """What is at `/v2/<repository>/<place>`; None when there is none."""
+        answer = self.requests.ask(method, place, Right.READ, self._failed, accept=accept)
+        if answer.status == _OK:
             return answer
-        if status == _NOT_FOUND:
+        if answer.status == _NOT_FOUND:
             return None
-        if status in (_UNAUTHORIZED, _FORBIDDEN):
-            raise InputError(
-                f"may not read {self._repository.name}/{self._repository.path}",
-                expected="credentials that the registry accepts for it",
-                found=f"status {status}" + ("" if self._credentials != RegistryCredentials() else ", without any"),
-                next_step=f"run `docker login {self._repository.name}`, or correct `image`",
+        raise self.requests.refused(self._failed, answer)
+
+    def read_manifest(self, reference: str) -> RegistryAnswer | None:
+        """The manifest or index of a tag or digest; its bytes are those of the digest that the registry says."""
+        answer = self.read(f"manifests/{urllib.parse.quote(reference, safe=':')}", ACCEPTED)
+        if answer is None:
+            return None
+        digest = digest_of(answer.body)
+        said = reference if ":" in reference else answer.headers.get("docker-content-digest", digest)
+        if said != digest:
+            raise TargetError(
+                f"the registry's image {self.requests.repository.path} {reference} is not what it says",
+                expected=said,
+                found=f"{digest}, by its bytes",
+                next_step="repeat; if it stays so, something between here and the registry changes answers",
             )
-        raise self._silent(f"status {status}")
+        return answer
 
-    def _authorize(self, challenge: str) -> None:
-        scheme, parameters = parse_challenge(challenge)
-        if scheme == "basic" or not parameters.get("realm"):
-            self._authorization = self._basic()
-            return
-        realm = parameters["realm"]
-        if not realm.startswith(f"{self._scheme}://") and not realm.startswith("https://"):
-            raise self._silent(f"a token server without TLS: {realm}")
-        asked = {name: value for name, value in parameters.items() if name in {"service", "scope"}}
-        self._authorization = ""
-        body: bytes | None = None
-        headers: dict[str, str] = {}
-        if self._credentials.identity_token:
-            form = {**asked, "grant_type": "refresh_token", "client_id": "switchover"}
-            form["refresh_token"] = self._credentials.identity_token
-            body = urllib.parse.urlencode(form).encode()
-        else:
-            realm += f"?{urllib.parse.urlencode(asked)}"
-            headers = {"Authorization": self._basic()} if self._credentials.user else {}
-        status, answer = self._open(urllib.request.Request(realm, data=body, headers=headers))  # noqa: S310 checked above
-        if status == _OK:
-            said = answer.value()
-            token = said.get("token") or said.get("access_token")
-            self._authorization = f"Bearer {token}" if token else ""
+    def read_digest(self, reference: str) -> str:
+        """The digest that a tag or digest stands for; empty when there is no such one."""
+        answer = self.read(f"manifests/{urllib.parse.quote(reference, safe=':')}", ACCEPTED, method="HEAD")
+        if answer is None:
+            return ""
+        said = answer.headers.get("docker-content-digest", "")
+        if not said and (whole := self.read_manifest(reference)) is not None:
+            return digest_of(whole.body)
+        return said
 
-    def _basic(self) -> str:
-        both = f"{self._credentials.user}:{self._credentials.password}"
-        return f"Basic {base64.b64encode(both.encode()).decode()}" if self._credentials.user else ""
+    def read_revision(self, answer: RegistryAnswer) -> str:
+        """The source commit of an image; empty when nobody wrote it."""
+        return read_revision(answer.value(), answer.headers.get("content-type", ""), self._read_json)
 
-    def _send(self, url: str, accept: Sequence[str], method: str) -> tuple[int, RegistryAnswer]:
-        headers = {"Accept": ", ".join(accept)} if accept else {}
-        if self._authorization:
-            headers["Authorization"] = self._authorization
-        return self._open(urllib.request.Request(url, headers=headers, method=method))  # noqa: S310 http or https
+    def list_tags(self) -> tuple[str, ...]:
+        """All tags. Raises `TargetError` for more than 50 pages of them."""
+        tags: list[str] = []
+        place = "tags/list?n=1000"
+        for _ in range(_MOST_PAGES):
+            answer = self.read(place)
+            if answer is None:
+                return tuple(tags)
+            tags += [str(tag) for tag in answer.value().get("tags") or ()]
+            following = _NEXT.search(answer.headers.get("link", ""))
+            if following is None:
+                return tuple(tags)
+            place = f"tags/list?{urllib.parse.urlsplit(following[1]).query}"
+        raise self.requests.silent(self._failed, f"more than {_MOST_PAGES} pages of tags")
 
-    def _open(self, request: urllib.request.Request) -> tuple[int, RegistryAnswer]:
-        try:
-            with self._lock, self._opener.open(request, timeout=_SECONDS) as answer:
-                return answer.status, self._take(answer, answer.headers)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, self._take(error, error.headers)
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise self._silent(f"{type(reason).__name__}: {reason}") from None
-
-    def _take(self, answer: IO[bytes], headers: Any) -> RegistryAnswer:
-        body = answer.read(_LARGEST_BYTES + 1)
-        if len(body) > _LARGEST_BYTES:
-            raise self._silent(f"an answer of more than {_LARGEST_BYTES} bytes")
-        return RegistryAnswer(body, {name.lower(): value for name, value in headers.items()})
-
-    def _silent(self, found: str) -> TargetError:
-        return TargetError(
-            f"the registry {self._repository.name} did not say what it has",
-            expected=f"an answer about {self._repository.path} within {_SECONDS:.0f} s",
-            found=found,
-            next_step="check that it is reachable from here, then repeat",
-        )
+    def _read_json(self, kind: str, digest: str) -> Json | None:
+        answer = self.read(f"{kind}/{digest}", MANIFEST_TYPES if kind == "manifests" else ())
+        return answer.value() if answer is not None else None
 
 
-class _Redirections(urllib.request.HTTPRedirectHandler):
-    """Follows them, but what is meant for the registry is not told to the store that its blobs are in."""
+def digest_of(content: bytes) -> str:
+    """`sha256:…` of these bytes."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        new = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if new is not None and urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc:
-            new.remove_header("Authorization")
-        return new
+
+def read_revision(manifest: Json, media_type: str, read: Callable[[str, str], Json | None]) -> str:
+    """The source commit by the annotation of an index or manifest, else by the label of one of its images.
+
+    `read` gives the document of a kind (`manifests`, `blobs`) and digest, or None.
+    """
+    if manifest.get("mediaType", media_type) in INDEX_TYPES:
+        annotated = find_revision(manifest, {})
+        chosen = choose_manifest(manifest)
+        inner = None if annotated or chosen is None else read("manifests", chosen)
+        if inner is None:
+            return annotated
+        manifest = inner
+    digest = (manifest.get("config") or {}).get("digest")
+    config = read("blobs", digest) if digest else None
+    return find_revision(manifest, config or {})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from switchover.adapters.commit_export import export_commit, read_commit_time
@@ -23,11 +24,19 @@ PLAIN_MODE = 0o644
 class ServiceBuilder:
     """Port `Builder`: `.tar.gz` archives out of the checkout in `root`.
 
-    `build_seconds` bounds a service's own build command.
+    `build_seconds` bounds a service's own build command, which runs with `environ` without the variables in `hidden`.
     """
 
-    def __init__(self, root: Path, *, build_seconds: float = 600.0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        hidden: frozenset[str] = frozenset(),
+        build_seconds: float = 600.0,
+    ) -> None:
         self._root = root
+        self._environ = {name: value for name, value in environ.items() if name not in hidden}
         self._build_seconds = build_seconds
 
     def build(
@@ -66,7 +75,7 @@ class ServiceBuilder:
         output.mkdir()
         words = [part.replace("{output}", str(output)).replace("{python}", sys.executable) for part in service.build]
         # Builders of many kinds take the time of what they make from this variable.
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**self._environ, "SOURCE_DATE_EPOCH": str(time), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             done = subprocess.run(
                 words,

@@ -1,31 +1,38 @@
-"""A checkout on disk: npm, pnpm and uv workspaces, single packages, and the changesets beside them."""
+"""A checkout on disk: npm, pnpm, yarn and uv workspaces, single packages, and the changesets beside them."""
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from switchover.adapters.checkout_files import CheckoutFiles
 from switchover.adapters.manifest_values import read_npm_package, read_python_package
 from switchover.adapters.workspace_patterns import read_npm_patterns, read_patterns
 from switchover.decide.changeset_config import FILE, ChangesetConfig, parse_changeset_config
 from switchover.decide.changesets import Changeset, parse_changeset
-from switchover.decide.packages import Package
+from switchover.decide.globs import matches
+from switchover.decide.packages import Kind, Package
+from switchover.decide.prerelease import FILE as PRE_FILE
+from switchover.decide.prerelease import USED_FOLDER, parse_pre_state
+from switchover.decide.requirements import normalise_name
 from switchover.errors import InputError
 from switchover.operations.release_ports import WorkspaceState
 
+PNPM = "pnpm-workspace.yaml"
+ENGINE = "@changesets/cli"
 # Files in .changeset/ that are for readers and tools.
-NOT_CHANGESETS = frozenset({"readme.md", "agents.md", "claude.md", "gemini.md"})
+NOT_CHANGESETS = frozenset({"AGENTS.md", "CLAUDE.md", "GEMINI.md"})
+MAJOR = re.compile(r"(?:npm:.*@)?[\s^~>=v]*(?P<major>[0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class FolderWorkspace:
-    """The workspace whose root manifest lies in `root`."""
+    """The workspace whose root manifest lies in `root`. What a sparse checkout leaves out belongs to it."""
 
     root: Path
 
@@ -34,7 +41,8 @@ class FolderWorkspace:
 
         Raises `InputError` that names the file for everything that cannot be read.
         """
-        packages = self._read_packages(service_folders)
+        files = CheckoutFiles(self.root)
+        packages = _read_packages(files, service_folders)
         if not packages:
             raise InputError(
                 f"there is nothing to release in {self.root}",
@@ -42,99 +50,132 @@ class FolderWorkspace:
                 found="none",
                 next_step="name the root of the checkout with --repo",
             )
-        return WorkspaceState(packages, self._read_changesets(), self._read_config())
+        config, pre = files.read(FILE), files.read(PRE_FILE)
+        return WorkspaceState(
+            packages,
+            _read_changesets(files),
+            ChangesetConfig() if config is None else parse_changeset_config(config),
+            None if pre is None else parse_pre_state(pre),
+            _read_engine(files),
+        )
 
     def read_texts(self, paths: tuple[str, ...]) -> dict[str, str]:
         """Content of the files that exist among `paths`, line ends as they are."""
-        return {path: text for path in paths if (text := self._read(path)) is not None}
+        files = CheckoutFiles(self.root)
+        return {path: text for path in paths if (text := files.read(path)) is not None}
 
-    def _read(self, path: str) -> str | None:
-        file = self.root / path
-        if not file.is_file():
-            return None
-        try:
-            with file.open(encoding="utf-8", newline="") as stream:
-                return stream.read()
-        except UnicodeDecodeError as error:
+
+def _read_packages(files: CheckoutFiles, service_folders: tuple[str, ...]) -> tuple[Package, ...]:
+    patterns = _read_patterns(files)
+    folders = set(service_folders) | _expand(files, patterns)
+    if not patterns:
+        folders.add("")
+    found = [package for folder in sorted(folders) if (package := _read_package(files, folder))]
+    seen: dict[str, Package] = {}
+    for package in found:
+        if package.name in seen:
             raise InputError(
-                f"{path} cannot be read", expected="UTF-8", found=str(error), next_step="correct the file"
-            ) from error
-
-    def _read_packages(self, service_folders: tuple[str, ...]) -> tuple[Package, ...]:
-        patterns = self._read_patterns()
-        folders = set(service_folders) | set(self._expand(patterns))
-        if not patterns:
-            folders.add("")
-        found = [package for folder in sorted(folders) if (package := self._read_package(folder))]
-        seen: dict[str, Package] = {}
-        for package in found:
-            if package.name in seen:
-                raise InputError(
-                    f"two packages are called {package.name}",
-                    expected="every name once in a workspace",
-                    found=f"{seen[package.name].manifest} and {package.manifest}",
-                    next_step="rename one of them",
-                )
-            seen[package.name] = package
-        return tuple(found)
-
-    def _read_package(self, folder: str) -> Package | None:
-        prefix = f"{folder}/" if folder else ""
-        text = self._read(f"{prefix}package.json")
-        if text is not None:
-            package = read_npm_package(_parse_json(text, f"{prefix}package.json"), folder)
-            if package is not None:
-                return package
-        text = self._read(f"{prefix}pyproject.toml")
-        return read_python_package(_parse_toml(text, f"{prefix}pyproject.toml"), folder) if text is not None else None
-
-    def _read_patterns(self) -> tuple[str, ...]:
-        """Globs of member folders, from whichever root manifest states them."""
-        patterns: tuple[str, ...] = ()
-        if (text := self._read("package.json")) is not None:
-            patterns += read_npm_patterns(_parse_json(text, "package.json"), "package.json")
-        if (text := self._read("pnpm-workspace.yaml")) is not None:
-            document = _parse_yaml(text, "pnpm-workspace.yaml")
-            patterns += read_patterns(document, "packages", "pnpm-workspace.yaml")
-        if (text := self._read("pyproject.toml")) is not None:
-            document = _parse_toml(text, "pyproject.toml")
-            patterns += read_patterns(document, "tool.uv.workspace.members", "pyproject.toml")
-        return patterns
-
-    def _expand(self, patterns: Iterable[str]) -> set[str]:
-        folders: set[str] = set()
-        for pattern in patterns:
-            plain = pattern.removeprefix("!").removeprefix("./").rstrip("/")
-            if plain in {"", "."}:
-                folders.add("")
-                continue
-            matches = {
-                path.relative_to(self.root).as_posix()
-                for path in self.root.glob(plain)
-                if path.is_dir() and "node_modules" not in path.relative_to(self.root).parts
-            }
-            folders = folders - matches if pattern.startswith("!") else folders | matches
-        return folders
-
-    def _read_changesets(self) -> tuple[Changeset, ...]:
-        folder = self.root / ".changeset"
-        if (pre := self._read(".changeset/pre.json")) is not None:
-            raise InputError(
-                "this repository is in the pre-release mode of changesets",
-                expected="no .changeset/pre.json",
-                found=f"mode {_parse_json(pre, '.changeset/pre.json').get('mode')!r}",
-                next_step="leave the mode with `changeset pre exit` and `changeset version` first",
+                f"two packages are called {package.name}",
+                expected="every name once in a workspace",
+                found=f"{seen[package.name].manifest} and {package.manifest}",
+                next_step="rename one of them",
             )
-        names = sorted(path.name for path in folder.glob("*.md") if path.is_file()) if folder.is_dir() else []
-        return tuple(
-            parse_changeset(name.removesuffix(".md"), self._read(f".changeset/{name}") or "", file=f".changeset/{name}")
-            for name in names
-            if not name.startswith(".") and name.lower() not in NOT_CHANGESETS
-        )
+        seen[package.name] = package
+    return _match_python_names(found)
 
-    def _read_config(self) -> ChangesetConfig:
-        text = self._read(FILE)
-        return ChangesetConfig() if text is None else parse_changeset_config(text)
+
+def _read_package(files: CheckoutFiles, folder: str) -> Package | None:
+    prefix = f"{folder}/" if folder else ""
+    text = files.read(f"{prefix}package.json")
+    if text is not None:
+        package = read_npm_package(_parse_json(text, f"{prefix}package.json"), folder)
+        if package is not None:
+            return package
+    text = files.read(f"{prefix}pyproject.toml")
+    return read_python_package(_parse_toml(text, f"{prefix}pyproject.toml"), folder) if text is not None else None
+
+
+def _match_python_names(packages: list[Package]) -> tuple[Package, ...]:
+    """Python knows `My_Core` and `my-core` as one name; a dependency gets the spelling of the package."""
+    names = {normalise_name(package.name): package.name for package in packages if package.kind is Kind.PYTHON}
+    return tuple(
+        package
+        if package.kind is not Kind.PYTHON
+        else replace(
+            package,
+            dependencies=tuple(
+                replace(each, name=names.get(normalise_name(each.name), each.name)) for each in package.dependencies
+            ),
+        )
+        for package in packages
+    )
+
+
+def _read_patterns(files: CheckoutFiles) -> tuple[str, ...]:
+    """Globs of member folders, from whichever root manifest states them."""
+    patterns: tuple[str, ...] = ()
+    if (text := files.read("package.json")) is not None:
+        patterns += read_npm_patterns(_parse_json(text, "package.json"), "package.json")
+    if (text := files.read(PNPM)) is not None:
+        patterns += read_patterns(_parse_yaml(text, PNPM), "packages", PNPM)
+    if (text := files.read("pyproject.toml")) is not None:
+        document = _parse_toml(text, "pyproject.toml")
+        patterns += read_patterns(document, "tool.uv.workspace.members", "pyproject.toml")
+    return patterns
+
+
+def _expand(files: CheckoutFiles, patterns: Iterable[str]) -> set[str]:
+    folders: set[str] = set()
+    for pattern in patterns:
+        plain = pattern.removeprefix("!").removeprefix("./").rstrip("/")
+        if plain in {"", "."}:
+            folders.add("")
+        elif pattern.startswith("!"):
+            folders = {folder for folder in folders if not matches(plain, folder)}
+        else:
+            folders |= files.find_folders(plain)
+    return folders
+
+
+def _read_changesets(files: CheckoutFiles) -> tuple[Changeset, ...]:
+    """Those that no prerelease has used first, each kind by name."""
+    found: list[Changeset] = []
+    for folder in ("", USED_FOLDER):
+        for name in files.list_files(f".changeset/{folder}".rstrip("/")):
+            if (
+                not name.endswith(".md")
+                or name.startswith(".")
+                or name in NOT_CHANGESETS
+                or name.lower() == "readme.md"
+            ):
+                continue
+            path = f".changeset/{folder}{name}"
+            found.append(parse_changeset(f"{folder}{name.removesuffix('.md')}", files.read(path) or "", file=path))
+    return tuple(found)
+
+
+def _read_engine(files: CheckoutFiles) -> int | None:
+    """The major of changesets that the root manifest asks for, 2 for older ones; None where it says nothing."""
+    text = files.read("package.json")
+    manifest = _parse_json(text, "package.json") if text is not None else {}
+    for section in ("devDependencies", "dependencies"):
+        stated = manifest.get(section)
+        wanted = stated.get(ENGINE) if isinstance(stated, dict) else None
+        if isinstance(wanted, str) and wanted.startswith("catalog:"):
+            wanted = _read_catalog(files, wanted.removeprefix("catalog:"))
+        match = MAJOR.match(wanted) if isinstance(wanted, str) else None
+        if match is not None:
+            return max(2, int(match["major"]))
+    return None
+
+
+def _read_catalog(files: CheckoutFiles, name: str) -> Any:
+    """What pnpm's catalog of this name says about changesets; an empty name is the default one."""
+    text = files.read(PNPM)
+    document = _parse_yaml(text, PNPM) if text is not None else {}
+    catalogs = document.get("catalogs")
+    catalog = catalogs.get(name) if name and isinstance(catalogs, dict) else document.get("catalog")
+    return catalog.get(ENGINE) if isinstance(catalog, dict) else None
 
 
 def _parse_json(text: str, file: str) -> dict[str, Any]:
@@ -155,6 +196,8 @@ def _parse_toml(text: str, file: str) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str, file: str) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - it takes long, and only pnpm needs it
+
     try:
         document = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:

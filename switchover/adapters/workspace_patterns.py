@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
+from switchover.decide.globs import is_understood
 from switchover.errors import InputError
 
 
@@ -39,7 +40,9 @@ def _require_inside(pattern: str, key: str, file: str) -> None:
     parts = PurePosixPath(pattern.removeprefix("!")).parts
     if "\0" in pattern or "/" in parts or ".." in parts:
         raise _refuse(file, key, "folders below the root", pattern)
-    # Before Python 3.13 a path refuses such a glob, from then on it means a plain star.
+    if not is_understood(pattern):
+        raise _refuse(file, key, "globs of *, **, ?, [abc], {a,b} and a leading !", pattern)
+    # It would mean no more than a plain star, which nobody who writes it wants.
     if any("**" in part and part != "**" for part in parts):
         raise _refuse(file, key, "'**' to stand for whole folders", pattern)
 

@@ -22,6 +22,8 @@ COMMANDS: dict[str, Command] = {
     "init": Command("switchover.cli.init", "init", "Write a commented switchover.toml for this repository."),
     "check": Command("switchover.cli.check", "check", "Judge the switchover.toml and what it refers to."),
     "plan": Command("switchover.cli.plan", "plan", "Show the versions that a release would make."),
+    "version": Command("switchover.cli.version", "version", "Write the next versions into the files of a checkout."),
+    "pre": Command("switchover.cli.pre", "pre", "Enter or leave the pre-release mode of changesets."),
     "release": Command("switchover.cli.release", "release", "Version, build, scan, sign and publish."),
     "deploy": Command("switchover.cli.deploy", "deploy", "Bring a released version live."),
     "approve": Command("switchover.cli.approve", "approve", "Say yes or no to a tested deployment that waits for it."),

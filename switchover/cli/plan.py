@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from switchover.adapters.git_history import GitHistory
-from switchover.adapters.release_tools import read_plan_settings
 from switchover.adapters.workspace import FolderWorkspace
 from switchover.cli.output import emit
 from switchover.decide.plan_json import explain, plan_to_json
-from switchover.operations.planning import ReleasePlan, plan_release
+from switchover.operations.planning import ReleasePlan, ReleaseSettings, plan_release
+
+# Looked for without the code that reads it, which takes longer to load than a plan to make.
+OWN_FILE = "switchover.toml"
 
 
 @click.command("plan")
@@ -24,8 +26,16 @@ def plan(repo: Path, *, as_json: bool) -> None:
 
     Works in any checkout, with or without a switchover.toml, and changes nothing.
     """
-    planned = plan_release(FolderWorkspace(repo), GitHistory(repo), read_plan_settings(repo))
+    planned = plan_release(FolderWorkspace(repo), GitHistory(repo), _read_settings(repo), attributed=False)
     emit(plan_to_json(planned.versions, planned.notices), describe_plan(planned), as_json=as_json)
+
+
+def _read_settings(repo: Path) -> ReleaseSettings:
+    if not (repo / OWN_FILE).is_file():
+        return ReleaseSettings()
+    from switchover.adapters.release_tools import read_plan_settings  # noqa: PLC0415 - it brings every tool
+
+    return read_plan_settings(repo)
 
 
 def describe_plan(planned: ReleasePlan) -> str:

@@ -1,7 +1,8 @@
-"""`switchover release`: plan, commit the versions, build, scan, sign, publish, tag."""
+"""`switchover release`: plan, commit the versions, test, build, scan, sign, publish, tag; or take a version back."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,46 +18,90 @@ from switchover.decide.plan_json import plan_to_json
 from switchover.operations.planning import plan_release
 from switchover.operations.release import release as run_stages
 from switchover.operations.release_report import report_to_json
+from switchover.operations.withdrawal import Withdrawal
+from switchover.operations.withdrawal import withdraw as withdraw_version
 
 
 @click.command("release")
 @common_options
 @click.option("--dry-run", is_flag=True, help="Stop after the plan.")
 @click.option("--direct", is_flag=True, help="Run the stages in this process, without a Prefect flow run.")
-def release(config_path: Path | None, *, as_json: bool, dry_run: bool, direct: bool) -> None:
-    """Release what changed. Running it again finishes what was interrupted, and else does nothing."""
+@click.option(
+    "--wait", "wait_seconds", default=0.0, show_default=True, help="Seconds to wait for another release to end."
+)
+@click.option("--withdraw", metavar="VERSION", help="Take `name@version` back, as far as registries allow.")
+@click.option("--reason", default="", help="Why, for those who meet the withdrawn version.")
+@click.pass_context
+def release(
+    context: click.Context,
+    config_path: Path | None,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    direct: bool,
+    wait_seconds: float,
+    withdraw: str | None,
+    reason: str,
+) -> None:
+    """Release what changed. Running it again finishes what was interrupted, and else does nothing.
+
+    With --withdraw: moving tags go back to the release before, and people are warned off the version.
+    """
     path = config_path or find_config(Path.cwd())
     scope = read_release_scope(path)
+    if withdraw is not None:
+        if not reason.strip():
+            raise click.UsageError("--withdraw needs a --reason: those who meet the version read it")
+        context.exit(_withdraw(scope, withdraw, reason, as_json=as_json))
     if dry_run:
         _show_plan(scope, as_json=as_json)
         return
-    result = _release_directly(scope) if direct else _release_by_flow(path)
+    result = _release_directly(scope, wait_seconds) if direct else _release_by_flow(path, wait_seconds)
     emit(result, _describe(result), as_json=as_json)
 
 
 def _show_plan(scope: ReleaseScope, *, as_json: bool) -> None:
-    tools = open_release_tools(scope.root, scope.artifacts)
+    tools = open_release_tools(scope, os.environ)
     planned = plan_release(tools.workspace, tools.history, scope.settings)
     emit(plan_to_json(planned.versions, planned.notices), describe_plan(planned), as_json=as_json)
 
 
-def _release_directly(scope: ReleaseScope) -> dict[str, Any]:
+def _release_directly(scope: ReleaseScope, wait_seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="switchover-release-") as folder:
-        done = run_stages(open_release_tools(scope.root, scope.artifacts), scope.settings, Path(folder))
+        done = run_stages(open_release_tools(scope, os.environ), scope.settings, Path(folder), wait_seconds)
     return report_to_json(scope.project, done)
 
 
-def _release_by_flow(config: Path) -> dict[str, Any]:
+def _release_by_flow(config: Path, wait_seconds: float) -> dict[str, Any]:
     prepare_prefect("this release", "; or add --direct, which needs none")
     # Prefect takes seconds to import, and everything else on this command line does without it.
     from flows.release import release as release_flow  # noqa: PLC0415
 
-    result: dict[str, Any] = release_flow(config=str(config))
+    result: dict[str, Any] = release_flow(config=str(config), wait_seconds=wait_seconds)
     return result
+
+
+def _withdraw(scope: ReleaseScope, wanted: str, reason: str, *, as_json: bool) -> int:
+    done = withdraw_version(open_release_tools(scope, os.environ), scope.settings, wanted, reason)
+    lines = [f"{done.component} is withdrawn", *(f"    {each.stage}: {each}" for each in done.outcomes)]
+    if not done.complete:
+        lines.append("some of it did not happen; run the same again")
+    emit(_withdrawal_to_json(done), "\n".join(lines), as_json=as_json)
+    return 0 if done.complete else 1
+
+
+def _withdrawal_to_json(done: Withdrawal) -> dict[str, Any]:
+    return {
+        "name": done.component.name,
+        "version": done.component.version,
+        "complete": done.complete,
+        "stages": [{"stage": each.stage, "outcome": str(each)} for each in done.outcomes],
+    }
 
 
 def _describe(result: dict[str, Any]) -> str:
     lines = [f"committed {result['commit'][:12]}"] if result["commit"] else []
+    lines += [f"proposed {result['proposal']}"] if result["proposal"] else []
     for component in result["components"]:
         lines.append(f"{component['name']} {component['version']}  {component['digest'] or 'not published'}")
         lines += [f"    {stage}: {outcome}" for stage, outcome in component["stages"].items()]

@@ -1,4 +1,4 @@
-"""`switchover verify`: whether the bytes, the ledger, the router and the processes say the same."""
+"""`switchover verify`: whether bytes, ledger, router and processes say the same, or an image is vouched for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from switchover.cli.inspection import inspect_environment
 from switchover.cli.options import chosen_environments, common_options, environment_option, read_config
 from switchover.cli.output import emit
 from switchover.cli.surroundings import Surroundings, look_around
-from switchover.errors import SwitchoverError
+from switchover.cli.verify_image import verify_image
+from switchover.errors import InputError, SwitchoverError
 from switchover.model import Colour, Release
 from switchover.operations.environment import EnvironmentPorts
 
@@ -27,14 +28,60 @@ class Finding:
 
 
 @click.command()
+@click.argument("image", required=False)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="IMAGE must be signed with this public key of cosign.",
+)
+@click.option("--identity", help="IMAGE must be signed without a key by this identity, a regular expression.")
+@click.option("--issuer", help="Who vouches for the identity, a regular expression.")
 @environment_option
 @common_options
 @click.pass_context
-def verify(context: click.Context, environment: str | None, config_path: Path | None, *, as_json: bool) -> None:
+def verify(
+    context: click.Context,
+    image: str | None,
+    key: Path | None,
+    identity: str | None,
+    issuer: str | None,
+    environment: str | None,
+    config_path: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     """Compare artifacts, ledger, router and processes.
 
-    Artifacts are those of every live or warm release. Exit status 1 names what does not fit.
+    Artifacts are those of every live or warm release. With IMAGE (registry/repository, with :tag or @digest) nothing
+    is compared: its signature and the attestation of its SBOM are verified, by --key, by --identity and --issuer, or
+    by the `signature_key` of the configuration. Exit status 1 names what does not fit.
     """
+    if image is None:
+        _refuse_without_image(key, identity, issuer)
+        context.exit(_compare(environment, config_path, as_json=as_json))
+    if environment is not None:
+        raise _wrong("--environment", "an image belongs to no environment")
+    verified = verify_image(image, key, identity, issuer, config_path)
+    emit(verified, str(verified), as_json=as_json)
+    context.exit(0 if verified.fits else 1)
+
+
+def _refuse_without_image(key: Path | None, identity: str | None, issuer: str | None) -> None:
+    for option, value in (("--key", key), ("--identity", identity), ("--issuer", issuer)):
+        if value is not None:
+            raise _wrong(option, "there is no IMAGE that it could be about")
+
+
+def _wrong(option: str, why: str) -> InputError:
+    return InputError(
+        "switchover verify: the arguments are wrong",
+        expected="an IMAGE with --key or --identity and --issuer, or an --environment",
+        found=f"{option}, and {why}",
+        next_step="switchover verify --help",
+    )
+
+
+def _compare(environment: str | None, config_path: Path | None, *, as_json: bool) -> int:
     config = read_config(config_path)
     findings = [
         finding
@@ -45,7 +92,7 @@ def verify(context: click.Context, environment: str | None, config_path: Path | 
     lines = [f"{one.environment}: {one.what}: {one.found or 'fits'}" for one in findings]
     summary = f"{len(wrong)} of {len(findings)} do not fit" if wrong else f"all {len(findings)} fit"
     emit({"fits": not wrong, "findings": findings}, "\n".join([*lines, summary]), as_json=as_json)
-    context.exit(1 if wrong else 0)
+    return 1 if wrong else 0
 
 
 def _verify(ports: EnvironmentPorts, around: Surroundings) -> list[Finding]:

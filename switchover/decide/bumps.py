@@ -17,9 +17,12 @@ class Bump(StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order none, patch, minor, major."""
-        return list(Bump).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {bump: rank for rank, bump in enumerate(Bump)}
 
 
 def choose_highest(bumps: Iterable[Bump]) -> Bump:
     """The largest of `bumps`; none of them is `NONE`."""
-    return max(bumps, key=lambda bump: bump.rank, default=Bump.NONE)
+    return max(bumps, key=_RANKS.__getitem__, default=Bump.NONE)

@@ -7,7 +7,9 @@ Where tools disagree, the letter decides:
 - The body begins one blank line after the description. Text right under the subject is not conventional.
 - A footer begins a paragraph, or follows another footer. `BREAKING CHANGE` takes a colon, a space and a
   description; with ` #` or without a text it is a footer, but not a breaking change.
-- A squashed list in a body stays a body, a merge commit is not conventional, and a revert releases nothing.
+- A squashed list in a body stays a body, and a merge commit is not conventional.
+
+What a list or a revert means for a history is a policy: `switchover.decide.read_commits`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from switchover.decide.bumps import Bump
 HEADER = re.compile(r"(?P<type>[\w-]+)(?:\((?P<scope>[^()\r\n]*)\))?(?P<bang>!)?: +(?P<description>\S.*)")
 FOOTER = re.compile(r"(?P<token>BREAKING CHANGE|[A-Za-z0-9][\w-]*)(?P<separator>: | #)(?P<value>.*)")
 BREAKING_TOKENS = frozenset({"BREAKING CHANGE", "BREAKING-CHANGE"})
-BUMP_OF_TYPE = {"feat": Bump.MINOR, "fix": Bump.PATCH, "perf": Bump.PATCH}
+REVERT = "revert"
+BUMP_OF_TYPE = {"feat": Bump.MINOR, "fix": Bump.PATCH, "perf": Bump.PATCH, REVERT: Bump.PATCH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def parse_commit(message: str) -> ConventionalCommit | NotConventional:
 
 
 def judge_commit(commit: ConventionalCommit | NotConventional) -> Bump:
-    """The version change that a commit asks for: breaking major, feat minor, fix and perf patch, else none."""
+    """The version change that a commit asks for: breaking major, feat minor; fix, perf, revert patch; else none."""
     if isinstance(commit, NotConventional):
         return Bump.NONE
     return Bump.MAJOR if commit.breaking else BUMP_OF_TYPE.get(commit.type, Bump.NONE)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from switchover.decide.packages import Kind, Package
 from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped
-from switchover.decide.version_text import parse_version
 from switchover.errors import InputError
 
 MANY_TAG_FORMAT = "{name}@{version}"
@@ -82,14 +81,11 @@ def write_tag(tag_format: str, name: str, version: str) -> str:
     return tag_format.replace("{name}", name).replace("{version}", version)
 
 
-def choose_last_tag(tag_format: str, name: str, tags: tuple[str, ...]) -> tuple[str, str]:
-    """The tag of the highest version of `name` and that version; two empty texts when there is none."""
-    before, _, after = tag_format.replace("{name}", name).partition("{version}")
-    pattern = re.compile(f"{re.escape(before)}(?P<version>.+){re.escape(after)}")
-    versions = {tag: match["version"] for tag in tags if (match := pattern.fullmatch(tag))}
-    valid = {tag: parsed for tag, version in versions.items() if (parsed := parse_version(version))}
-    last = max(valid, key=lambda tag: (valid[tag], tag), default="")
-    return last, versions.get(last, "")
+def find_withdrawn(component: Component, versions: Iterable[str], tags: Iterable[str]) -> tuple[str, ...]:
+    """The versions of a component whose tags are among `tags`."""
+    before, _, after = component.tag.rpartition(component.version)
+    gone = set(tags)
+    return tuple(version for version in versions if f"{before}{version}{after}" in gone)
 
 
 def choose_components(

@@ -12,6 +12,7 @@ from semver import Version
 Json: TypeAlias = Mapping[str, Any]
 
 REVISION = "org.opencontainers.image.revision"
+VERSION = "org.opencontainers.image.version"
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -24,6 +25,10 @@ _HUB = "docker.io"
 _HUB_ADDRESS = "registry-1.docker.io"
 _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[::1\]")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_NUMBERS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+# Signatures and attestations are tagged so where a registry cannot list what refers to an image.
+_ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(\..+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,24 @@ def tags_of(version: str) -> tuple[str, ...]:
 
 def versions_of(tags: Iterable[str]) -> tuple[str, ...]:
     """The versions among tags, newest first. What is no version (`latest`) is none."""
-    texts = {tag.removeprefix("v").replace("_", "+") for tag in tags}
-    return tuple(sorted((each for each in texts if Version.is_valid(each)), key=Version.parse, reverse=True))
+    return tuple(sorted(filter(None, set(map(version_of, tags))), key=Version.parse, reverse=True))
+
+
+def version_of(tag: str) -> str:
+    """The version that a tag says, empty for one that says none."""
+    text = tag.removeprefix("v").replace("_", "+")
+    return text if Version.is_valid(text) else ""
+
+
+def pointers_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """The tags that move, `latest`, `1` and `1.4` first. Versions are none, nor what is attached to a digest."""
+    moving = [tag for tag in tags if not version_of(tag) and not _ATTACHED.fullmatch(tag)]
+    return tuple(sorted(moving, key=lambda tag: (tag != "latest", not _NUMBERS.fullmatch(tag), len(tag), tag)))
+
+
+def is_tag(text: str) -> bool:
+    """Whether a registry takes the text as a tag."""
+    return bool(_TAG.fullmatch(text))
 
 
 def parse_challenge(header: str) -> tuple[str, dict[str, str]]:
@@ -79,5 +100,16 @@ def choose_manifest(index: Json) -> str | None:
 
 def find_revision(manifest: Json, config: Json) -> str:
     """The source commit by annotation or label; empty when nobody wrote it."""
-    said = (manifest.get("annotations") or {}).get(REVISION)
-    return str(said or ((config.get("config") or {}).get("Labels") or {}).get(REVISION) or "")
+    return _read(manifest, "annotations", REVISION) or _read(config.get("config"), "Labels", REVISION)
+
+
+def find_version(manifest: Json) -> str:
+    """The version by annotation; empty when nobody wrote it."""
+    return _read(manifest, "annotations", VERSION)
+
+
+def _read(document: object, part: str, name: str) -> str:
+    """A text of a document that somebody else wrote: whatever is no text in its place is none."""
+    held = document.get(part) if isinstance(document, Mapping) else None
+    said = held.get(name) if isinstance(held, Mapping) else None
+    return said if isinstance(said, str) else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from switchover.errors import InputError
 
@@ -12,12 +13,10 @@ Spans = dict[tuple[str, ...], tuple[int, int]]
 DECODER = json.JSONDecoder()
 BLANKS = " \t\r\n"
 ENDS = ",]} \t\r\n"
-PROJECT_TABLE = re.compile(r"^\[project\][ \t]*(?:#[^\n]*)?$(?P<body>.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
-VERSION_LINE = re.compile(r"^version[ \t]*=[ \t]*(?P<value>\"[^\"\n]*\"|'[^'\n]*')", re.MULTILINE)
-REQUIREMENT = r"(?P<quote>[\"']){name}(?P<extras>\[[^\]]*\])?[ \t]*(?P<operator>==|~=|>=)[ \t]*[^\"',;|]+(?P=quote)"
+TomlPath = tuple[str | int, ...]
 
 
-def edit_json(text: str, values: dict[tuple[str, ...], str], *, file: str) -> str:
+def edit_json(text: str, values: Mapping[tuple[str, ...], str], *, file: str) -> str:
     """Replace string values of a JSON object, addressed by their keys from the top.
 
     Raises `InputError` when the text is not JSON, or does not have one of the keys.
@@ -43,32 +42,76 @@ def edit_json(text: str, values: dict[tuple[str, ...], str], *, file: str) -> st
     return text
 
 
-def edit_pyproject_version(text: str, version: str, *, file: str) -> str:
-    """Replace `version` of the table `[project]`. Raises `InputError` when it is not there as a plain string."""
-    table = PROJECT_TABLE.search(text)
-    line = VERSION_LINE.search(text, table.start("body"), table.end("body")) if table else None
-    if line is None:
+def edit_toml(text: str, values: Mapping[TomlPath, str], *, file: str) -> str:
+    """Replace strings of a TOML document, addressed by keys and positions from the top; every other byte stays.
+
+    Raises `InputError` when the text is not TOML, or one of the values is not there as a string on one line.
+    """
+    for path, value in values.items():
+        document = _parse_toml(text, file)
+        old = _look_up(document, path)
+        # A parser that kept positions would be a dependency of its own. The text may hold the old value in several
+        # places: the right one is that whose change leads to exactly the wanted document.
+        wanted = _replace(document, path, value) if isinstance(old, str) else None
+        candidates = _write_each(text, old, value) if isinstance(old, str) else ()
+        edited = next((each for each in candidates if _means(each, wanted)), None)
+        if edited is None:
+            raise InputError(
+                f"{file} cannot be edited",
+                expected=f"a string on one line at {'.'.join(str(key) for key in path)}",
+                found=repr(old),
+                next_step="write it as such",
+            )
+        text = edited
+    return text
+
+
+def _parse_toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise InputError(
-            f"{file} cannot be edited",
-            expected="a line 'version = \"…\"' in the table [project]",
-            found="none",
-            next_step="state the version there",
-        )
-    quote = line["value"][0]
-    edited = f"{text[: line.start('value')]}{quote}{version}{quote}{text[line.end('value') :]}"
-    if tomllib.loads(edited)["project"]["version"] != version:
-        unreachable = f"the edit of {file} did not arrive"
-        raise AssertionError(unreachable)
-    return edited
+            f"{file} cannot be edited", expected="TOML", found=str(error), next_step="correct the file"
+        ) from error
 
 
-def edit_requirement(text: str, name: str, version: str) -> str:
-    """Move requirements on `name` of the form `name==…`, `name~=…` or `name>=…` to `version`."""
-    pattern = re.compile(REQUIREMENT.format(name=re.escape(name)))
-    return pattern.sub(
-        lambda match: f"{match['quote']}{name}{match['extras'] or ''}{match['operator']}{version}{match['quote']}",
-        text,
-    )
+def _means(text: str, wanted: object) -> bool:
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+def _look_up(node: Any, path: TomlPath) -> object:
+    for key in path:
+        inside = isinstance(node, list) and isinstance(key, int) and key < len(node)
+        if not inside and not (isinstance(node, dict) and key in node):
+            return None
+        node = node[key]
+    return node
+
+
+def _replace(node: Any, path: TomlPath, value: str) -> Any:
+    """A copy of the document with the value at `path`."""
+    if not path:
+        return value
+    key, *rest = path
+    if isinstance(node, list):
+        return [_replace(each, tuple(rest), value) if at == key else each for at, each in enumerate(node)]
+    return {**node, key: _replace(node[key], tuple(rest), value)}
+
+
+def _write_each(text: str, old: str, value: str) -> Iterator[str]:
+    """The text with each string that is written like `old` changed in turn, in the quotes that it has."""
+    for before, after in ((f"'{old}'", f"'{value}'"), (_quote(old), _quote(value))):
+        at = text.find(before)
+        while at >= 0:
+            yield text[:at] + after + text[at + len(before) :]
+            at = text.find(before, at + 1)
+
+
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _scan(text: str, at: int, path: tuple[str, ...], spans: Spans) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from switchover.decide.ranges import WORKSPACE, satisfies
+from switchover.decide.ranges import WORKSPACE, is_range, satisfies
+
+ANY = "*"
 
 
 class Kind(StrEnum):
@@ -22,6 +25,9 @@ class Section(StrEnum):
     DEV = "devDependencies"
     PEER = "peerDependencies"
     OPTIONAL = "optionalDependencies"
+
+
+_ORDER = {section: at for at, section in enumerate(Section)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +69,45 @@ class Package:
 
 
 def effective_range(dependency: Dependency, target: Package, version: str) -> str:
-    """The range with `workspace:` resolved: `*` and a path to exactly `version`, `^` and `~` around it."""
+    """The range with `workspace:` resolved: `*` and the path of `target` to exactly `version`, `^` and `~` around it.
+
+    Empty for what changesets leaves alone: a range that is empty itself, and `workspace:` with neither a range nor
+    that path.
+    """
     if not dependency.range.startswith(WORKSPACE):
         return dependency.range
     text = dependency.range.removeprefix(WORKSPACE)
     if text in {"^", "~"}:
         return f"{text}{version}"
-    return version if text in {"*", target.folder} else text
+    if text == "*":
+        return version
+    if is_range(text):
+        return text or ANY
+    return version if normalise_path(text) == target.folder else ""
 
 
-def find_dependents(packages: tuple[Package, ...]) -> dict[str, tuple[str, ...]]:
-    """For every package the names of those whose range holds its version today, in workspace order."""
+def find_dependents(
+    packages: tuple[Package, ...], *, workspace_only: bool = False, development: bool = True
+) -> dict[str, tuple[str, ...]]:
+    """For every package the names of those whose range holds its version today, in workspace order.
+
+    `workspace_only`: ranges without the protocol `workspace:` do not count. Without `development`,
+    devDependencies do not.
+    """
     by_name = {package.name: package for package in packages}
     dependents: dict[str, list[str]] = {package.name: [] for package in packages}
     for package in packages:
-        # Sections come in order and the last one that names a dependency decides about the edge.
-        last = {each.name: each for each in package.dependencies if not _is_local_link(each)}
-        for dependency in last.values():
-            target = by_name.get(dependency.name)
-            if target is not None and target.name != package.name and _is_edge(dependency, target):
-                dependents[target.name].append(package.name)
+        # The last section in their order that names a dependency decides about the edge.
+        last: dict[str, Dependency] = {}
+        for dependency in package.dependencies:
+            if dependency.name not in by_name or not _counts(dependency, development=development):
+                continue
+            known = last.get(dependency.name)
+            if known is None or _ORDER[known.section] <= _ORDER[dependency.section]:
+                last[dependency.name] = dependency
+        for name, dependency in last.items():
+            if _is_edge(dependency, by_name[name], workspace_only=workspace_only):
+                dependents[name].append(package.name)
     return {name: tuple(names) for name, names in dependents.items()}
 
 
@@ -101,21 +126,44 @@ def find_bundled(packages: tuple[Package, ...], name: str) -> tuple[Package, ...
     return tuple(found[each] for each in sorted(found))
 
 
-def find_owner(packages: tuple[Package, ...], path: str) -> Package | None:
-    """The package with the deepest folder that holds `path`."""
-    owners = [package for package in packages if not package.folder or path.startswith(f"{package.folder}/")]
-    return max(owners, key=lambda package: len(package.folder), default=None)
+def map_folders(packages: tuple[Package, ...]) -> dict[str, str]:
+    """The names of the packages by their folders, for `find_owner`."""
+    return {package.folder: package.name for package in packages}
 
 
-def _is_local_link(dependency: Dependency) -> bool:
-    return dependency.section is Section.DEV and dependency.range.startswith(("link:", "file:"))
+def find_owner(folders: Mapping[str, str], path: str) -> str:
+    """The name of the package with the deepest folder that holds `path`; empty when there is none."""
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        if folder in folders:
+            return folders[folder]
+    return ""
 
 
-def _is_edge(dependency: Dependency, target: Package) -> bool:
+def normalise_path(path: str) -> str:
+    """The path without `.`, `..` and doubled slashes; a slash at the end stays, as Node keeps it."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and parts and parts[-1] != "..":
+            parts.pop()
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/".join(parts) + ("/" if path.endswith("/") and parts else "")
+
+
+def _counts(dependency: Dependency, *, development: bool) -> bool:
+    if dependency.section is not Section.DEV:
+        return True
+    return development and not dependency.range.startswith(("link:", "file:"))
+
+
+def _is_edge(dependency: Dependency, target: Package, *, workspace_only: bool) -> bool:
     text = dependency.range
     if text.startswith(WORKSPACE):
-        plain = text.removeprefix(WORKSPACE)
-        if plain in {"*", "^", "~"} or plain == target.folder:
+        text = text.removeprefix(WORKSPACE)
+        if text in {"*", "^", "~"} or (text and normalise_path(text) == target.folder):
             return True
-        text = plain
+    elif workspace_only:
+        return False
     return bool(target.version) and satisfies(target.version, text)

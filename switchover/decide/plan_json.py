@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from switchover.decide.changesets import Changeset
+from switchover.decide.prerelease import pre_state_to_json
 from switchover.decide.versions import PlannedRelease, VersionPlan
 
 
@@ -13,11 +14,13 @@ def plan_to_json(plan: VersionPlan, notices: tuple[str, ...] = ()) -> dict[str, 
 
     `switchover.commits` maps package names to the commits that asked for their release;
     `switchover.unreleased` names packages whose present version was never released; `notices` are sentences
-    about what was left out, the plan's own unless others are given.
+    about what was left out, the plan's own unless others are given. `preState` is there in prerelease mode only.
     """
+    state = {"preState": pre_state_to_json(plan.pre_state, plan.compat)} if plan.pre_state else {}
     return {
         "changesets": [_changeset_to_json(changeset) for changeset in plan.changesets],
         "releases": [_release_to_json(release) for release in plan.releases],
+        **state,
         "switchover": {
             "commits": {
                 release.name: [
@@ -57,10 +60,12 @@ def _changeset_to_json(changeset: Changeset) -> dict[str, Any]:
 
 
 def _release_to_json(release: PlannedRelease) -> dict[str, Any]:
+    versions = {"oldVersion": release.old_version} if release.old_version else {}
+    news = {"newVersion": release.new_version} if release.new_version else {}
     return {
         "name": release.name,
         "type": release.type.value,
-        "oldVersion": release.old_version,
+        **versions,
         "changesets": list(release.changesets),
-        "newVersion": release.new_version,
+        **news,
     }

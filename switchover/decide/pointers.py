@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from semver import Version
 
+from switchover.decide.components import ComponentKind
 from switchover.decide.version_text import parse_version
 
 LATEST = "latest"
+PENDING = "switchover-pending"
+"""What npm calls a version between its publishing and the moving of the tags: it wants some tag at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,39 @@ def plan_npm_pointers(versions: Iterable[str], withdrawn: Iterable[str] = ()) ->
     return _texts({**channels, **wanted, **({LATEST: newest} if newest else {})})
 
 
-def plan_moves(
-    wanted: Mapping[str, str], present: Mapping[str, str], withdrawn: Iterable[str] = ()
-) -> tuple[Move, ...]:
-    """What has to move: pointers that are elsewhere, and those left on a withdrawn version. Others are people's own.
+def choose_pointers(kind: ComponentKind, versions: Iterable[str], withdrawn: Iterable[str] = ()) -> dict[str, str]:
+    """The moving tags that the kind's destination knows, with the version that each is to stand for."""
+    plan = plan_npm_pointers if kind is ComponentKind.NPM else plan_image_pointers
+    return plan(versions, withdrawn)
 
-    The plainest, `latest`, comes last.
+
+def choose_npm_tag(version: str, versions: Iterable[str]) -> str:
+    """The tag that a version gets at once where tags cannot be moved later, as with npm's trusted publishing."""
+    pointers = plan_npm_pointers((*versions, version))
+    named = sorted(pointer for pointer, target in pointers.items() if target == version)
+    if LATEST in named:
+        return LATEST
+    # An older line's newest, or a patch of a line that nothing points at: any name that is no range.
+    return named[0] if named else f"{LATEST}-{version.rpartition('.')[0]}"
+
+
+def plan_moves(
+    kind: ComponentKind, wanted: Mapping[str, str], present: Mapping[str, str], withdrawn: Iterable[str] = ()
+) -> tuple[Move, ...]:
+    """What has to move: pointers that are elsewhere, and those left over or on a withdrawn version.
+
+    Others are people's own. The plainest, `latest`, comes last; npm has no package without one, so there it stays
+    where it has nowhere to go.
     """
     gone = set(withdrawn)
     moves = [Move(pointer, version) for pointer, version in wanted.items() if present.get(pointer) != version]
-    moves += [Move(pointer, "") for pointer, version in present.items() if version in gone and pointer not in wanted]
+    moves += [
+        Move(pointer, "")
+        for pointer, version in present.items()
+        if (version in gone or pointer == PENDING)
+        and pointer not in wanted
+        and (kind is not ComponentKind.NPM or pointer != LATEST)
+    ]
     return tuple(sorted(moves, key=lambda move: (move.pointer == LATEST, move.pointer)))
 
 

@@ -1,53 +1,51 @@
 """From changesets and commits to the next version of every package: the plan, as a value.
 
-Changesets follow the rules of changesets 3. Commits count from the point at which the manifest's version was
-released: its tag, or the release commit that set it. A version in a manifest that was never released is a
-decision of its own and is released as it stands, except `0.0.0`, the usual placeholder: there every commit
-counts. Where both speak, the higher bump wins.
+Changesets follow the rules of changesets 3, or of 2 where the settings say so. Where changesets and commits both
+speak, the higher bump wins.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from switchover.decide.bumps import Bump, choose_highest
-from switchover.decide.changesets import Changeset
-from switchover.decide.commits import ConventionalCommit, judge_commit, parse_commit
-from switchover.decide.packages import Package, find_bundled, find_owner
-from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped, refuse_overlap
-from switchover.decide.propagation import Draft, propagate
+from switchover.decide.changesets import Changeset, refuse_mixed
+from switchover.decide.intents import (
+    PLACEHOLDER,
+    RELEASE_TOKEN,
+    Commit,
+    CommitEntry,
+    Intent,
+    PackageHistory,
+    read_intents,
+)
+from switchover.decide.packages import Package
+from switchover.decide.plan_settings import NEWEST, PlanSettings, Scope, read_scope
+from switchover.decide.prerelease import (
+    Mode,
+    PreState,
+    choose_unused,
+    count_prereleases,
+    note_used,
+    separate_used,
+)
+from switchover.decide.prerelease_channel import increment_on_channel
+from switchover.decide.propagation import Draft, Increment, propagate
+from switchover.decide.snapshot import BASE, Snapshot, write_suffix
 from switchover.decide.version_text import next_version, parse_version
 from switchover.errors import InputError
 
-PLACEHOLDER = "0.0.0"
-RELEASE_TOKEN = "Switchover-Release"  # noqa: S105 - the token of a commit footer, not a secret
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One commit of the history with the paths that it touched, relative to the root of the workspace."""
-
-    sha: str
-    message: str
-    paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PackageHistory:
-    """The version of the last tag of a package (empty: none) and the commits since it, newest first."""
-
-    tagged_version: str = ""
-    commits: tuple[Commit, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CommitEntry:
-    """A commit that asked for a version change of one package."""
-
-    sha: str
-    type: str
-    description: str
-    bump: Bump
+__all__ = [
+    "PLACEHOLDER",
+    "RELEASE_TOKEN",
+    "Commit",
+    "CommitEntry",
+    "PackageHistory",
+    "PlannedRelease",
+    "VersionPlan",
+    "plan_versions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,19 @@ class PlannedRelease:
 class VersionPlan:
     """What will be versioned. `unreleased` are packages whose present version was never released.
 
-    `notices` are sentences about what the plan left out, and why.
+    `notices` are sentences about what the plan left out, and why. `pre_state` is the prerelease mode of changesets
+    after the plan, None outside of it; `compat` the major whose rules were followed. `snapshot`: the versions are
+    those of a snapshot. `skipped` are the packages that are never versioned.
     """
 
     changesets: tuple[Changeset, ...] = ()
     releases: tuple[PlannedRelease, ...] = ()
     unreleased: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    pre_state: PreState | None = None
+    compat: int = NEWEST
+    snapshot: bool = False
+    skipped: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> tuple[PlannedRelease, ...]:
@@ -80,167 +84,103 @@ class VersionPlan:
         return tuple(release for release in self.releases if release.type is not Bump.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """The workspace, and the names in it whose folders belong to one package."""
-
-    packages: tuple[Package, ...]
-    own: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Intent:
-    """What the history of one package says."""
-
-    base_version: str
-    entries: tuple[CommitEntry, ...] = ()
-    unreleased: bool = False
-    notices: tuple[str, ...] = field(default=())
-
-
 def plan_versions(
     packages: tuple[Package, ...],
     changesets: tuple[Changeset, ...],
     histories: dict[str, PackageHistory],
     settings: PlanSettings,
+    *,
+    pre_state: PreState | None = None,
+    snapshot: Snapshot | None = None,
 ) -> VersionPlan:
     """Plan the next versions. Raises `InputError` for what contradicts itself or the workspace."""
-    ignored = frozenset(expand_names(settings.ignore, packages, "ignore"))
-    skipped = frozenset(package.name for package in packages if is_skipped(package, ignored, settings))
-    active = _choose_active(changesets, packages, skipped)
-    intents = {
-        package.name: _read_intent(
-            package, _list_sources(package, packages, skipped, settings), histories.get(package.name, PackageHistory())
-        )
-        for package in packages
-        if package.name not in skipped
-    }
+    _refuse_two_kinds_of_prereleases(settings, pre_state, snapshot)
+    state, listed = separate_used(pre_state, changesets, settings.compat)
+    scope = read_scope(packages, settings)
+    refuse_mixed(listed, frozenset(package.name for package in packages), scope.skipped)
+    relevant = choose_unused(state, listed)
+    intents = read_intents(packages, scope, settings, histories, in_mode=state is not None)
     based = tuple(_rebase(package, intents.get(package.name)) for package in packages)
-    drafts = _flatten(active, {name: intent.entries for name, intent in intents.items()}, based)
-    groups = tuple(
-        tuple(expand_names(group, packages, kind) for group in groups)
-        for kind, groups in (("fixed", settings.fixed), ("linked", settings.linked))
-    )
-    refuse_overlap(groups[0] + groups[1])
-    finished = propagate(based, drafts, skipped, settings.deployed, fixed=groups[0], linked=groups[1])
+    counts = count_prereleases(based, scope.skipped, scope.fixed + scope.linked) if state else {}
+    increment = _choose_increment(based, scope, settings, histories, state, counts)
+    drafts = _flatten(relevant, intents, based, scope.skipped)
+    settled = propagate(based, drafts, scope, settings, increment)
+    if state is not None and state.mode is Mode.EXIT:
+        settled = _end_prereleases(settled, based, scope.skipped, counts, settings.compat)
+    suffix = write_suffix(snapshot, settings.snapshot_template, settings.compat) if snapshot else ""
+    strangers = tuple(f"{name!r} in .changeset/config.json matches no package" for name in scope.strangers)
     return VersionPlan(
-        changesets=changesets,
-        releases=tuple(_finish(draft, intents.get(draft.name)) for draft in finished),
+        changesets=relevant,
+        releases=tuple(_finish(draft, intents.get(draft.name), settings, increment, suffix) for draft in settled),
         unreleased=tuple(name for name, intent in intents.items() if intent.unreleased),
-        notices=tuple(notice for intent in intents.values() for notice in intent.notices),
+        notices=strangers + tuple(notice for intent in intents.values() for notice in intent.notices),
+        pre_state=note_used(state, listed, packages) if state and settings.compat < NEWEST else state,
+        compat=settings.compat,
+        snapshot=snapshot is not None,
+        skipped=scope.skipped,
     )
 
 
-def _choose_active(
-    changesets: tuple[Changeset, ...], packages: tuple[Package, ...], skipped: frozenset[str]
-) -> tuple[Changeset, ...]:
-    """The changesets that count; one about skipped packages alone is inert."""
-    known = {package.name for package in packages}
-    active: list[Changeset] = []
-    for changeset in changesets:
-        file = f".changeset/{changeset.id}.md"
-        names = [name for name, _ in changeset.releases]
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise InputError(
-                f"{file} names a package that does not exist",
-                expected=f"one of: {', '.join(sorted(known)) or 'no package at all'}",
-                found=repr(unknown[0]),
-                next_step="correct the name in the changeset, or delete the file",
-            )
-        left_out = [name for name in names if name in skipped]
-        if left_out and len(left_out) < len(names):
-            raise InputError(
-                f"{file} mixes packages that are versioned with one that is not",
-                expected="only packages that are versioned, or only ones that are not",
-                found=f"{left_out[0]!r}, which is ignored, private or without a version",
-                next_step="split the changeset in two",
-            )
-        if not left_out:
-            active.append(changeset)
-    return tuple(active)
+def _refuse_two_kinds_of_prereleases(settings: PlanSettings, state: PreState | None, snapshot: Snapshot | None) -> None:
+    if state is None or not (settings.channel or (snapshot is not None and state.mode is Mode.PRE)):
+        return
+    other = "the branch is a prerelease channel" if settings.channel else "a snapshot was asked for"
+    raise InputError(
+        "the next versions cannot be two kinds of prereleases at once",
+        expected="either the prerelease mode of changesets, or a channel or a snapshot",
+        found=f".changeset/pre.json with the mode {state.mode.value!r}, and {other}",
+        next_step="leave the mode first: changeset pre exit",
+    )
 
 
-def _list_sources(
-    package: Package, packages: tuple[Package, ...], skipped: frozenset[str], settings: PlanSettings
-) -> _Sources:
-    """What counts as the package's own code: its folder, and what it carries that has no version of its own."""
-    own = {package.name}
-    if package.name in settings.deployed:
-        own |= {inside.name for inside in find_bundled(packages, package.name) if inside.name in skipped}
-    return _Sources(packages, frozenset(own))
-
-
-def _read_intent(package: Package, sources: _Sources, history: PackageHistory) -> _Intent:
-    """Which commits ask for a change of this package, and from which version on."""
-    version = parse_version(package.version)
-    if version is None:
-        raise InputError(
-            f"{package.manifest} has a version that cannot be planned from",
-            expected="a semantic version such as 1.4.0",
-            found=repr(package.version),
-            next_step="correct the version in the manifest",
-        )
-    tagged = parse_version(history.tagged_version) if history.tagged_version else None
-    since = _commits_since_marker(package, history.commits)
-    if since is None and tagged is not None and tagged >= version:
-        notice = f"{package.name}: the last tag {tagged} is ahead of {package.version} in {package.manifest}"
-        entries = _read_entries(sources, history.commits)
-        return _Intent(str(tagged), entries, notices=(notice,) if tagged > version else ())
-    if since is not None:
-        return _Intent(package.version, _read_entries(sources, since))
-    if package.version == PLACEHOLDER:
-        return _Intent(package.version, _read_entries(sources, history.commits))
-    return _Intent(package.version, unreleased=True)
-
-
-def _commits_since_marker(package: Package, commits: tuple[Commit, ...]) -> tuple[Commit, ...] | None:
-    """The commits after the release commit that set the present version, or None if there is none."""
-    marker = f"{RELEASE_TOKEN}: {package.name}@{package.version}"
-    for at, commit in enumerate(commits):
-        if marker in commit.message.splitlines():
-            return commits[:at]
-    return None
-
-
-def _read_entries(sources: _Sources, commits: tuple[Commit, ...]) -> tuple[CommitEntry, ...]:
-    entries: list[CommitEntry] = []
-    for commit in commits:
-        owners = (find_owner(sources.packages, path) for path in commit.paths)
-        if not any(owner is not None and owner.name in sources.own for owner in owners):
-            continue
-        parsed = parse_commit(commit.message)
-        bump = judge_commit(parsed)
-        if isinstance(parsed, ConventionalCommit) and bump is not Bump.NONE:
-            entries.append(CommitEntry(commit.sha, parsed.type, parsed.description, bump))
-    return tuple(entries)
-
-
-def _rebase(package: Package, intent: _Intent | None) -> Package:
+def _rebase(package: Package, intent: Intent | None) -> Package:
     """The package at the version that its history calls the present one."""
     if intent is None or intent.base_version == package.version:
         return package
-    return Package(
-        package.name, package.folder, intent.base_version, package.kind, package.private, package.dependencies
-    )
+    return replace(package, version=intent.base_version)
+
+
+def _choose_increment(
+    packages: tuple[Package, ...],
+    scope: Scope,
+    settings: PlanSettings,
+    histories: dict[str, PackageHistory],
+    state: PreState | None,
+    counts: Mapping[str, int],
+) -> Increment:
+    """How a version grows: plainly, or to the next prerelease of the mode or of the channel."""
+    if state is not None and state.mode is Mode.PRE:
+        tag = state.tag
+        return lambda name, old, bump: old if bump is Bump.NONE else f"{next_version(old, bump)}-{tag}.{counts[name]}"
+    if settings.channel:
+        taken = {
+            package.name: {package.version, *histories.get(package.name, PackageHistory()).released}
+            for package in packages
+        }
+        return increment_on_channel(settings.channel, taken, scope.fixed + scope.linked)
+    return lambda _, old, bump: next_version(old, bump)
 
 
 def _flatten(
-    changesets: tuple[Changeset, ...], entries: dict[str, tuple[CommitEntry, ...]], packages: tuple[Package, ...]
+    changesets: tuple[Changeset, ...],
+    intents: dict[str, Intent],
+    packages: tuple[Package, ...],
+    skipped: frozenset[str],
 ) -> tuple[Draft, ...]:
     """One draft per package: changesets in their order first, then commits in the order of the workspace."""
     versions = {package.name: package.version for package in packages}
     asked: dict[str, list[tuple[Bump, str]]] = {}
     for changeset in changesets:
         for name, bump in changeset.releases:
-            asked.setdefault(name, []).append((bump, changeset.id))
-    for name, commits in entries.items():
-        if commits:
+            if name not in skipped:
+                asked.setdefault(name, []).append((bump, changeset.id))
+    for name, intent in intents.items():
+        if intent.bump is not Bump.NONE:
             asked.setdefault(name, [])
     return tuple(
         Draft(
             name,
-            choose_highest([bump for bump, _ in wishes] + [entry.bump for entry in entries.get(name, ())]),
+            choose_highest([intents[name].bump, *(bump for bump, _ in wishes)]),
             versions[name],
             tuple(identifier for _, identifier in wishes),
         )
@@ -248,8 +188,43 @@ def _flatten(
     )
 
 
-def _finish(draft: Draft, intent: _Intent | None) -> PlannedRelease:
-    new = next_version(draft.old_version, draft.type) if draft.old_version else ""
-    return PlannedRelease(
-        draft.name, draft.type, draft.old_version, new, draft.changesets, intent.entries if intent else ()
-    )
+def _end_prereleases(
+    drafts: tuple[Draft, ...],
+    packages: tuple[Package, ...],
+    skipped: frozenset[str],
+    counts: Mapping[str, int],
+    compat: int,
+) -> tuple[Draft, ...]:
+    """Every prerelease becomes a version of its own. Changesets 2 also moves packages that are never versioned."""
+    ended = {draft.name: draft for draft in drafts}
+    for package in packages:
+        name = package.name
+        if name in skipped and (compat >= NEWEST or name in ended or not package.version):
+            continue
+        if counts.get(name) == 0:
+            continue
+        if name not in ended:
+            ended[name] = Draft(name, Bump.PATCH, package.version)
+        elif ended[name].type is Bump.NONE:
+            ended[name] = replace(ended[name], type=Bump.PATCH)
+    return tuple(ended.values())
+
+
+def _finish(
+    draft: Draft, intent: Intent | None, settings: PlanSettings, increment: Increment, suffix: str
+) -> PlannedRelease:
+    old, bump = draft.old_version, draft.type
+    new = increment(draft.name, old, bump) if old else ""
+    if suffix and bump is not Bump.NONE:
+        new = f"{new if settings.calculated_snapshots else BASE}-{suffix}"
+    if new and bump is not Bump.NONE and parse_version(new) is None:
+        raise InputError(
+            f"{draft.name} cannot get the version after {old}",
+            expected="one that npm takes: letters, digits, hyphens and dots after the number, no number above "
+            "9007199254740991, at most 256 characters",
+            found=new,
+            next_step="correct 'snapshot.prereleaseTemplate' in .changeset/config.json, or the tag"
+            if suffix
+            else "choose another version in its manifest",
+        )
+    return PlannedRelease(draft.name, bump, old, new, draft.changesets, intent.entries if intent else ())

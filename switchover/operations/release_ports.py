@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from switchover.decide.changeset_config import ChangesetConfig
 from switchover.decide.changesets import Changeset
-from switchover.decide.components import Component, ComponentKind, Service
+from switchover.decide.components import Component, Service
 from switchover.decide.edits import Edit
 from switchover.decide.outcome import Outcome
 from switchover.decide.packages import Package
+from switchover.decide.prerelease import PreState
 from switchover.decide.versions import Commit
 from switchover.model import Artifact
-from switchover.ports import ArtifactStore
+from switchover.ports import ArtifactStore, Clock
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceState:
-    """The packages and the intents that lie in a checkout."""
+    """The packages and the intents that lie in a checkout.
+
+    `pre_state` is the prerelease mode of changesets, None outside of it. `changesets_major` is the major of
+    `@changesets/cli` that the root manifest asks for, None where it does not.
+    """
 
     packages: tuple[Package, ...]
     changesets: tuple[Changeset, ...]
     config: ChangesetConfig
+    pre_state: PreState | None = None
+    changesets_major: int | None = None
 
 
 class Workspace(Protocol):
@@ -47,8 +54,11 @@ class History(Protocol):
     def read_tags(self) -> tuple[str, ...]:
         """Tags of commits that HEAD contains."""
 
-    def read_commits(self, since_tag: str) -> tuple[Commit, ...]:
-        """Commits after the tag (empty: all), newest first."""
+    def read_commits(self, since: tuple[str, ...]) -> dict[str, tuple[Commit, ...]]:
+        """For each point (a tag, a hash of a commit, or empty: the beginning) the commits after it, newest first."""
+
+    def find_trailers(self, token: str) -> dict[str, str]:
+        """The newest commit for each value of `token: value` as a line of its message."""
 
     def is_shallow(self) -> bool:
         """Whether the history is cut off somewhere."""
@@ -75,6 +85,27 @@ class History(Protocol):
         It is the tag's, else the noted one where bytes made of it are `stored` already, else that of HEAD.
         """
 
+    def write_commit(self, edits: tuple[Edit, ...], message: str) -> str:
+        """Make the commit that `commit_edits` would make, without moving anything; return its hash."""
+
+    def mark(self, tag: str, commit: str) -> None:
+        """Note that the release behind `tag` is under way and made from `commit`."""
+
+    def read_marks(self) -> dict[str, str]:
+        """The releases under way: their tags with the commits that they are made from."""
+
+    def drop_mark(self, tag: str) -> None:
+        """Forget that the release behind `tag` was under way."""
+
+    def read_withdrawn(self) -> tuple[str, ...]:
+        """The tags of withdrawn releases."""
+
+    def withdraw(self, tag: str, reason: str) -> bool:
+        """Note for everybody, by a tag, that the release behind `tag` is withdrawn; False when it is noted already."""
+
+    def branch(self) -> str:
+        """The branch that is checked out, empty for a detached HEAD."""
+
     def tag(self, tag: str, commit: str, message: str) -> bool:
         """Put an annotated tag; False when it is there already. `InputError` when it is somewhere else."""
 
@@ -87,6 +118,13 @@ class ReleaseStore(ArtifactStore, Protocol):
 
     def find_artifact(self, name: str, version: str, kind: str) -> Artifact | None:
         """What `put` stored under these three, or None."""
+
+
+class Tester(Protocol):
+    """Runs the repository's own tests."""
+
+    def test(self, commit: str) -> Outcome:
+        """Run them on the files of a commit alone: done, or failed with the end of what they said."""
 
 
 class Builder(Protocol):
@@ -237,8 +275,14 @@ class Remote(Protocol):
     def push_commit(self, commit: str, branch: str) -> None:
         """Let a branch of ours (the release's pull request) be at this commit, whatever it was."""
 
-    def find_tag(self, tag: str) -> str:
-        """The commit of the tag there, or an empty text."""
+    def read_tags(self) -> dict[str, str]:
+        """All tags there with the commits that they stand for."""
+
+    def push_marks(self, tags: tuple[str, ...]) -> None:
+        """Bring the marks of `History` for these tags there."""
+
+    def drop_marks(self, tags: tuple[str, ...]) -> None:
+        """Remove the marks for these tags there; those that are not there are no matter."""
 
     def push_tag(self, tag: str) -> Outcome:
         """Bring our tag there: a skip when it is there, an `InputError` when it is elsewhere there."""
@@ -248,7 +292,8 @@ class Remote(Protocol):
 class ReleaseTools:
     """Everything that the stages of a release work with.
 
-    A kind of component without a destination is released into the store; None: there is no such place.
+    A component without a destination is released into the store. `builder_name` says in manifests who made the
+    bytes; `shows_findings`: the forge shows what the scanner found. None: there is no such place.
     """
 
     workspace: Workspace
@@ -258,6 +303,10 @@ class ReleaseTools:
     packer: Packer
     scanner: Scanner
     signer: Signer
-    destinations: Mapping[ComponentKind, Destination] = field(default_factory=dict)
+    destination_of: Callable[[Component], Destination | None]
+    builder_name: str
+    clock: Clock
     forge: Forge | None = None
     remote: Remote | None = None
+    tester: Tester | None = None
+    shows_findings: bool = False

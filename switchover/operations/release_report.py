@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from switchover.operations.release import ComponentReport, ReleaseReport
+from switchover.operations.progress import Progress
+from switchover.operations.release import ReleaseReport
 
 
 def report_to_json(project: str, report: ReleaseReport) -> dict[str, Any]:
     """Build the document that the command line prints and the flow returns.
 
-    `commit` is the release commit or empty; per component its stages and the digest, empty if not published.
+    `commit` is the release commit or empty, `proposal` the pull request or empty; per component its stages, the
+    digest, the reference at its destination and its page, each empty where there is none.
     """
     return {
         "project": project,
         "changed": report.changed,
         "commit": report.commit,
+        "proposal": report.proposal,
+        "tests": str(report.tested) if report.tested else "",
         "components": [_component_to_json(each) for each in report.components],
         "notices": list(report.plan.notices),
     }
 
 
-def _component_to_json(report: ComponentReport) -> dict[str, Any]:
+def _component_to_json(progress: Progress) -> dict[str, Any]:
+    published, release = progress.published, progress.release
     return {
-        "name": report.component.name,
-        "version": report.component.version,
-        "kind": report.component.kind.value,
-        "tag": report.component.tag,
-        "digest": report.release.artifact.digest if report.release else "",
-        "stages": {outcome.stage: str(outcome) for outcome in report.outcomes},
+        "name": progress.component.name,
+        "version": progress.component.version,
+        "kind": progress.component.kind.value,
+        "tag": progress.component.tag,
+        "folder": progress.component.folder,
+        "commit": progress.pending.commit,
+        "digest": published.digest if published else release.artifact.digest if release else "",
+        "reference": published.reference if published else "",
+        "page": progress.page,
+        "stages": {outcome.stage: str(outcome) for outcome in progress.outcomes},
     }

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from http.client import HTTPException
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from switchover.adapters.image_archive import read_image, rewrite_image, write_platform_archives
 from switchover.adapters.local_target import LocalTarget
 from switchover.adapters.waiting import wait_until
 from switchover.errors import MissingProgramError, TargetError
 from switchover.model import Colour, Container, Release, SlotStatus, Workload
-from tests.container_fixtures import PORT, EngineCase, container_workload
+from tests.container_fixtures import PORT, EngineCase, container_workload, write_context
 from tests.fakes import FakeFence
 from tests.local_target_fixtures import LocalCase, ask, local_environment, make_workload
 
@@ -52,10 +57,33 @@ def say(local: LocalCase, service: str, path: str) -> str:
     return str(ask(read(local, service).addresses[0], path).text)  # type: ignore[attr-defined]
 
 
+def send_signal(local: LocalCase, service: str, name: str) -> None:
+    # A container that ends of it may not live to answer.
+    with suppress(ConnectionError, HTTPException):
+        say(local, service, f"/cgi-bin/signal?{name}")
+
+
+def test_of_an_image_for_several_platforms_the_engines_own_runs(
+    local: LocalCase, engine: EngineCase, shop: str, tmp_path: Path
+) -> None:
+    own = engine.engine.read_platform()
+    foreign = next(platform for platform in ("linux/arm64", "linux/amd64") if platform != own)
+    context, tag = write_context(tmp_path / "context"), "localhost/switchover-tests:foreign"
+    engine.engine.build(context, "Dockerfile", tag, platform=foreign)
+    engine.engine.save(tag, tmp_path / "foreign.tar")
+    engine.engine.untag(tag)
+    archive = tmp_path / "both.image.tar"
+    rewrite_image(tmp_path / "foreign.tar", archive, "both", 1_700_000_000, others=(engine.archive,))
+    run(local, replace(engine, archive=archive), shop)
+    image = read_image(write_platform_archives(archive, tmp_path)[1])
+    assert engine.engine.read_layers(image.tag) == image.layers
+    assert engine.engine.read_image_platform(image.tag) == own
+
+
 def test_a_container_that_ends_comes_back_and_is_counted(local: LocalCase, engine: EngineCase, shop: str) -> None:
     run(local, engine, shop)
     assert read(local, shop).restart_times == ()
-    say(local, shop, "/cgi-bin/signal?USR1")
+    send_signal(local, shop, "USR1")
     assert wait_until(lambda: len(read(local, shop).restart_times) == 1, 15.0), read(local, shop)
     local.wait_ready(shop, Colour.BLUE)
     status = read(local, shop)
@@ -77,7 +105,7 @@ def test_a_crash_loop_shows_in_the_status_and_its_log_in_the_tail(
 
 def test_a_container_over_its_memory_limit_is_ended_and_told(local: LocalCase, engine: EngineCase, shop: str) -> None:
     run(local, engine, shop, memory_limit_mb=32)
-    say(local, shop, "/cgi-bin/signal?USR2")
+    send_signal(local, shop, "USR2")
     assert wait_until(lambda: read(local, shop).out_of_memory, 30.0), read(local, shop)
 
 

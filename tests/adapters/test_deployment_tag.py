@@ -34,6 +34,16 @@ def test_the_deployed_commit_is_tagged_once(checkout: Repository) -> None:
     assert "already" in again.reason
 
 
+def test_a_tag_of_another_commit_stays_and_is_a_skip_that_says_where_it_is(checkout: Repository) -> None:
+    first = checkout.git("rev-parse", "HEAD")
+    tag_deployed(checkout.root, "production", entry_at(first))
+    checkout.git("commit", "--quiet", "--allow-empty", "-m", "feat: second")
+    found = tag_deployed(checkout.root, "production", entry_at(checkout.git("rev-parse", "HEAD")))
+    assert isinstance(found, Skipped)
+    assert f"the tag at {first[:12]}" in found.reason
+    assert checkout.git("rev-parse", "deployed/production/shop/1.2.0^{commit}") == first
+
+
 def test_a_commit_that_the_checkout_does_not_have_is_a_skip_with_that_reason(checkout: Repository) -> None:
     found = tag_deployed(checkout.root, "production", entry_at("1" * 40))
     assert isinstance(found, Skipped)

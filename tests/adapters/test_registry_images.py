@@ -18,10 +18,14 @@ from switchover.adapters.registry_images import RegistryImages
 from switchover.decide.image_references import (
     Repository,
     choose_manifest,
+    find_revision,
+    find_version,
     parse_challenge,
     parse_repository,
+    pointers_of,
     tags_of,
     uses_plain_http,
+    version_of,
     versions_of,
 )
 from switchover.errors import InputError, MissingProgramError, TargetError
@@ -281,3 +285,28 @@ def test_names_of_tags_and_challenges_are_understood() -> None:
     platforms = [{"digest": f"sha256:{on}", "platform": {"architecture": on}} for on in ("arm64", "amd64")]
     assert choose_manifest({"manifests": platforms}) == "sha256:amd64"
     assert choose_manifest({}) is None
+
+
+def test_tags_that_move_are_told_from_versions_and_from_what_is_attached() -> None:
+    tags = [
+        "main",
+        "1.4.2",
+        "v1.4.3",
+        "1.4",
+        "1.0.0_build.1",
+        f"sha256-{'0' * 64}.sig",
+        f"sha256-{'0' * 64}",
+        "1",
+        "latest",
+    ]
+    assert pointers_of(tags) == ("latest", "1", "1.4", "main")
+    assert [version_of(tag) for tag in ("1.0.0_build.1", "v1.4.3", "1.4")] == ["1.0.0+build.1", "1.4.3", ""]
+
+
+def test_what_others_wrote_into_a_document_is_read_only_where_it_is_text() -> None:
+    names = "org.opencontainers.image.revision", "org.opencontainers.image.version"
+    assert find_revision({"annotations": {names[0]: "a1"}}, {}) == "a1"
+    assert find_revision({"annotations": [names[0]]}, {"config": {"Labels": {names[0]: "b2"}}}) == "b2"
+    assert find_revision({"annotations": {names[0]: 7}}, {"config": None}) == ""
+    assert find_version({"annotations": {names[1]: "1.4.2"}}) == "1.4.2"
+    assert find_version({"annotations": None}) == ""

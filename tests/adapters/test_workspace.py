@@ -7,7 +7,9 @@ import pytest
 
 from switchover.adapters.workspace import FolderWorkspace
 from switchover.decide.packages import Dependency, Kind, Section
+from switchover.decide.prerelease import Mode, PreState
 from switchover.errors import InputError
+from tests.git_repository import new_workspace
 
 
 def write(root: Path, files: dict[str, object]) -> FolderWorkspace:
@@ -90,6 +92,86 @@ def test_changesets_come_by_name_without_what_is_for_readers(tmp_path: Path) -> 
     assert (state.config.ignore, state.config.fixed, state.config.private_packages) == (("b",), (("a",),), True)
 
 
+def test_globs_of_folders_have_braces_and_leave_out_what_is_installed(tmp_path: Path) -> None:
+    manifest = {"name": "x", "version": "1.0.0"}
+    names = ["apps/web", "libs/a", "libs/b/inner", "libs/node_modules/dep", "libs/.hidden", "tools/c"]
+    files = {f"{name}/package.json": {**manifest, "name": name} for name in names}
+    workspace = write(tmp_path, {"package.json": {"workspaces": ["{apps,libs}/**", "./tools/[a-c]/"]}, **files})
+    assert [each.folder for each in workspace.read(()).packages] == ["apps/web", "libs/a", "libs/b/inner", "tools/c"]
+
+
+def test_changesets_that_a_prerelease_has_used_come_last(tmp_path: Path) -> None:
+    changeset = "---\na: minor\n---\n\nx\n"
+    state = write(
+        tmp_path,
+        {
+            "package.json": {"name": "a", "version": "1.0.0"},
+            ".changeset/z.md": changeset,
+            ".changeset/pre/b.md": changeset,
+            ".changeset/pre/README.md": "# read me",
+            ".changeset/pre.json": {"mode": "pre", "tag": "beta"},
+        },
+    ).read(())
+    assert [(each.id, each.path) for each in state.changesets] == [
+        ("z", ".changeset/z.md"),
+        ("pre/b", ".changeset/pre/b.md"),
+    ]
+    assert state.pre_state == PreState(Mode.PRE, "beta")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "pnpm", "major"),
+    [
+        ({"devDependencies": {"@changesets/cli": "^2.29.0"}}, None, 2),
+        ({"dependencies": {"@changesets/cli": "~3.0.3"}}, None, 3),
+        ({"devDependencies": {"@changesets/cli": "npm:@changesets/cli@2.31.1"}}, None, 2),
+        ({"devDependencies": {"@changesets/cli": "^1.0.0"}}, None, 2),
+        ({"devDependencies": {"@changesets/cli": "catalog:"}}, 'catalog:\n  "@changesets/cli": ^2.1.0\n', 2),
+        ({"devDependencies": {"@changesets/cli": "catalog:x"}}, 'catalogs:\n  x:\n    "@changesets/cli": 3.0.0\n', 3),
+        ({"devDependencies": {"@changesets/cli": "latest"}}, None, None),
+        ({"devDependencies": {"@changesets/cli": "catalog:"}}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_the_major_of_changesets_is_the_one_that_the_root_manifest_asks_for(
+    tmp_path: Path, manifest: dict[str, object], pnpm: str | None, major: int | None
+) -> None:
+    files: dict[str, object] = {"package.json": {"name": "a", "version": "1.0.0", **manifest}}
+    workspace = write(tmp_path, {**files, **({"pnpm-workspace.yaml": pnpm} if pnpm else {})})
+    assert workspace.read(()).changesets_major == major
+
+
+def test_a_python_dependency_is_found_however_its_name_is_spelt(tmp_path: Path) -> None:
+    packages = (
+        write(
+            tmp_path,
+            {
+                "pyproject.toml": '[tool.uv.workspace]\nmembers = ["p", "q"]\n',
+                "p/pyproject.toml": '[project]\nname = "My_Core"\nversion = "1.0.0"\n',
+                "q/pyproject.toml": '[project]\nname = "q"\nversion = "1.0.0"\ndependencies = ["my-core>=1"]\n',
+            },
+        )
+        .read(())
+        .packages
+    )
+    assert [each.name for each in packages[1].dependencies] == ["My_Core"]
+
+
+def test_what_a_sparse_checkout_leaves_out_is_read_from_its_commit(tmp_path: Path) -> None:
+    repository = new_workspace(tmp_path)
+    repository.commit("chore: ümlaut", {"packages/ui/CHANGELOG.md": "# ü\n", "packages/core/readme.md": "ü"})
+    whole = FolderWorkspace(tmp_path).read(())
+    repository.git("sparse-checkout", "set", "--cone", "services/cart")
+    assert not (tmp_path / "packages").exists()
+    assert FolderWorkspace(tmp_path).read(()) == whole
+    assert "@acme/ui" in FolderWorkspace(tmp_path).read_texts(("packages/ui/package.json",))["packages/ui/package.json"]
+    repository.git("sparse-checkout", "set", "--no-cone", "/package.json")
+    assert FolderWorkspace(tmp_path).read(()) == whole
+    (tmp_path / "package.json").unlink()
+    with pytest.raises(InputError, match="nothing to release"):
+        FolderWorkspace(tmp_path).read(())
+
+
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "nothing": ({}, "nothing to release"),
     "broken JSON": ({"package.json": "{"}, r"package\.json cannot be read"),
@@ -97,7 +179,37 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "broken TOML": ({"pyproject.toml": "["}, r"pyproject\.toml cannot be read"),
     "a number as version": ({"package.json": {"name": "a", "version": 1}}, "a text as version"),
     "dependencies as a list": ({"package.json": {"name": "a", "dependencies": ["b"]}}, "'dependencies'"),
-    "pre mode": ({"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre"}}, "pre-release mode"),
+    "pre mode of no kind": ({"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "on"}}, "'mode'"),
+    "pre mode without a tag": ({"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre"}}, "'tag'"),
+    "pre mode with a tag that is none": (
+        {"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre", "tag": "next/1"}},
+        "'next/1'",
+    ),
+    "versions of pre mode as a list": (
+        {"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre", "tag": "b", "initialVersions": []}},
+        "'initialVersions'",
+    ),
+    "used changesets as a text": (
+        {"package.json": {"name": "a"}, ".changeset/pre.json": {"mode": "pre", "tag": "b", "changesets": "x"}},
+        "'changesets'",
+    ),
+    "a tag without a version": (
+        {"package.json": {"name": "a"}, ".changeset/config.json": {"privatePackages": {"version": False, "tag": True}}},
+        r"privatePackages\.tag",
+    ),
+    "a snapshot as a text": (
+        {"package.json": {"name": "a"}, ".changeset/config.json": {"snapshot": "x"}},
+        "'snapshot'",
+    ),
+    "an empty template": (
+        {"package.json": {"name": "a"}, ".changeset/config.json": {"snapshot": {"prereleaseTemplate": ""}}},
+        "prereleaseTemplate",
+    ),
+    "private packages as a text": (
+        {"package.json": {"name": "a"}, ".changeset/config.json": {"privatePackages": "yes"}},
+        "'privatePackages'",
+    ),
+    "a glob that only shells know": ({"package.json": {"workspaces": ["+(a|b)"]}}, r"(?s)package\.json.*'workspaces'"),
     "a broken configuration": ({"package.json": {"name": "a"}, ".changeset/config.json": "{"}, r"config\.json"),
     "ignore is no list": ({"package.json": {"name": "a"}, ".changeset/config.json": {"ignore": "a"}}, "'ignore'"),
     "no pnpm YAML": ({"pnpm-workspace.yaml": "packages: [\n"}, r"pnpm-workspace\.yaml cannot be read"),

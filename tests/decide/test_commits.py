@@ -34,7 +34,7 @@ BUMPS = {
     "fix: a\n\nthis is no BREAKING CHANGE: b": Bump.PATCH,
     "fix: a\n\n* BREAKING CHANGE: b": Bump.PATCH,
     "chore: squash\n\n* feat: a\n* fix!: b": Bump.NONE,
-    "revert: feat: a\n\nRefs: 676104e": Bump.NONE,
+    "revert: feat: a\n\nRefs: 676104e": Bump.PATCH,
 }
 
 REASONS = {

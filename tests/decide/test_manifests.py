@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchover.decide.manifests import edit_json, edit_pyproject_version, edit_requirement
+from switchover.decide.manifests import edit_json, edit_toml
 from switchover.errors import InputError
 
 MANIFEST = (
@@ -58,17 +59,74 @@ def test_whatever_else_a_manifest_holds_stays(
     assert json.loads(edit_json(text, {("version",): version}, file="f")) == {**document, "version": version}
 
 
-def test_only_the_version_of_the_project_table_changes() -> None:
-    assert edit_pyproject_version(PYPROJECT, "1.1.0", file="f") == PYPROJECT.replace("'1.0.0'", "'1.1.0'")
+def test_only_the_addressed_strings_of_a_pyproject_change() -> None:
+    edited = edit_toml(
+        PYPROJECT, {("project", "version"): "1.1.0", ("project", "dependencies", 0): "core>=2"}, file="f"
+    )
+    assert edited == PYPROJECT.replace("'1.0.0'", "'1.1.0'").replace(
+        '"core>=1.0.0", "core-tools', '"core>=2", "core-tools'
+    )
+
+
+def test_the_right_one_of_equal_strings_changes() -> None:
+    text = 'a = ["x", "x", \'x\'] # "x"\nb = "x"\n[c]\nb.d = "x"\n'
+    assert edit_toml(text, {("a", 1): "y"}, file="f") == text.replace('"x", "x"', '"x", "y"')
+    assert edit_toml(text, {("a", 2): "y"}, file="f") == text.replace("'x'", "'y'")
+    assert edit_toml(text, {("c", "b", "d"): "y"}, file="f") == text.replace('d = "x"', 'd = "y"')
+
+
+def test_a_string_keeps_its_quotes_and_what_is_escaped_in_it() -> None:
+    text = 'a = "core>=1; os_name == \\"x\\"" # core\n'
+    edited = edit_toml(text, {("a",): 'core>=2; os_name == "x"'}, file="f")
+    assert edited == text.replace("core>=1", "core>=2")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[project]\nname = 'a'\n", "[tool]\nversion = '1'\n", "[project]\ndynamic=['version']"]
+    "text",
+    ["", "[project]\nname = 'a'\n", "[project]\nversion = 1\n", '[project]\nversion = """\n1"""\n', "[project"],
 )
-def test_a_project_without_a_plain_version_is_refused(text: str) -> None:
+def test_a_value_that_is_no_string_on_one_line_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="cannot be edited"):
-        edit_pyproject_version(text, "1.1.0", file="f")
+        edit_toml(text, {("project", "version"): "1.1.0"}, file="f")
 
 
-def test_a_requirement_moves_with_its_operator_and_its_neighbours_stay() -> None:
-    assert edit_requirement(PYPROJECT, "core", "2.0.0") == PYPROJECT.replace("core>=1.0.0", "core>=2.0.0")
+SECTIONS = ("dependencies", "devDependencies", "peerDependencies")
+NAMES = st.sampled_from(["a", "b", "@s/c", "d.e", 'q"', "é", "version"])
+MANIFESTS = st.fixed_dictionaries(
+    {"version": st.just("1.0.0")},
+    optional={
+        **dict.fromkeys(SECTIONS, st.dictionaries(NAMES, st.sampled_from(["^1.0.0", "1.0.0", "*"]), max_size=4)),
+        "name": st.text(max_size=8),
+        "nested": JSON,
+    },
+)
+
+
+@given(MANIFESTS, st.data(), st.sampled_from([None, 2, 4, "\t"]), st.booleans(), st.booleans())
+def test_an_edit_touches_nothing_outside_the_addressed_values(
+    document: dict[str, Any],
+    data: st.DataObject,
+    indent: int | str | None,
+    ascii_only: bool,  # noqa: FBT001 - an example
+    windows: bool,  # noqa: FBT001 - an example
+) -> None:
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only) + "\n"
+    text = text.replace("\n", "\r\n") if windows else text
+    paths = [("version",), *((section, name) for section in SECTIONS for name in document.get(section, {}))]
+    chosen = data.draw(st.lists(st.sampled_from(paths), unique=True))
+    # No value holds this, so that each place can be found again.
+    marks = {path: f"\u2603{at}\u2603" for at, path in enumerate(chosen)}
+    edited = edit_json(text, marks, file="f")
+    wanted = json.loads(text)
+    outside = edited
+    for path, mark in marks.items():
+        old = document
+        for key in path:
+            old = old[key]
+        node = wanted if len(path) == 1 else wanted[path[0]]
+        node[path[-1]] = mark
+        assert outside.count(f'"{mark}"') == 1
+        outside = outside.replace(f'"{mark}"', f'"{old}"')
+    assert json.loads(edited) == wanted
+    assert outside == text
+    assert edit_json(edited, marks, file="f") == edited

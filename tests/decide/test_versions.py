@@ -118,7 +118,10 @@ def test_globs_name_groups_and_ignored_packages() -> None:
 REFUSED = {
     "an unknown package": ((changeset("x", nobody="patch"),), NOTHING, "'nobody'"),
     "versioned and not": ((changeset("x", a="patch", p="patch"),), NOTHING, "'p'"),
-    "a glob that matches nothing": ((), PlanSettings(ignore=("@x/*",)), "'@x/*'"),
+    "a glob that matches nothing, by changesets 2": ((), PlanSettings(ignore=("@x/*",), compat=2), "'@x/*'"),
+    "a glob that nobody here understands": ((), PlanSettings(ignore=("@(a|b)",)), "'@(a|b)'"),
+    "a skipped package that a published one needs": ((), PlanSettings(guarded=True), "private"),
+    "a version that no group can share": ((changeset("x", a="patch"),), PlanSettings(fixed=(("a", "n"),)), "''"),
     "a package in two groups": ((), PlanSettings(fixed=(("a",),), linked=(("a",),)), "'a' in two"),
 }
 
@@ -127,8 +130,47 @@ REFUSED = {
 def test_what_contradicts_the_workspace_is_refused_by_name(case: str) -> None:
     changesets, settings, found = REFUSED[case]
     with pytest.raises(InputError) as refused:
-        plan_versions((package("a"), package("p", private=True)), changesets, {}, settings)
+        plan_versions((package("a", p="1.0.0"), package("p", private=True), package("n", "")), changesets, {}, settings)
     assert found in refused.value.problem.found
+
+
+def test_a_glob_that_matches_nothing_is_told_and_changes_nothing_by_changesets_3() -> None:
+    plan = plan_versions((package("a"),), (), {}, PlanSettings(fixed=(("@x/*",),)))
+    assert plan.notices == ("'@x/*' in .changeset/config.json matches no package",)
+
+
+def test_by_changesets_2_a_peer_dependent_of_a_minor_change_gets_a_major_one() -> None:
+    packages = [package("a"), package("b", peer_a="^1.0.0")]
+    wish = changeset("x", a="minor")
+    assert plan_of(packages, wish, settings=PlanSettings(compat=2)) == {"a": "1.1.0", "b": "2.0.0"}
+    narrow = PlanSettings(compat=2, peers_when_left=True)
+    assert plan_of(packages, wish, settings=narrow) == {"a": "1.1.0"}
+
+
+def test_dependents_follow_in_range_too_where_the_settings_say_always() -> None:
+    packages = [package("a"), package("b", a="^1.0.0")]
+    assert plan_of(packages, changeset("x", a="patch"), settings=PlanSettings(follow_always=True)) == {
+        "a": "1.0.1",
+        "b": "1.0.1",
+    }
+
+
+def test_ranges_without_the_workspace_protocol_bind_nobody_where_the_settings_say_so() -> None:
+    packages = [package("a"), package("b", a="1.0.0"), package("c", a="workspace:1.0.0")]
+    only = PlanSettings(workspace_protocol_only=True)
+    assert plan_of(packages, changeset("x", a="patch"), settings=only) == {"a": "1.0.1", "c": "1.0.1"}
+
+
+def test_a_single_version_moves_every_versioned_package_from_the_highest_one() -> None:
+    packages = [package("a"), package("b", "1.4.0"), package("p", "9.0.0", private=True)]
+    single = PlanSettings(single_version=True, linked=(("a", "b"),))
+    assert plan_of(packages, changeset("x", a="minor"), settings=single) == {"a": "1.5.0", "b": "1.5.0"}
+
+
+def test_a_version_beyond_what_npm_takes_is_refused() -> None:
+    largest = "9007199254740991.0.0"
+    with pytest.raises(InputError, match="cannot get the version after"):
+        plan_versions((package("a", largest),), (changeset("x", a="major"),), {}, NOTHING)
 
 
 def test_a_version_that_is_none_is_refused_with_its_file() -> None:

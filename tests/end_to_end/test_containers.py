@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from switchover.adapters.connect import LocalEnvironment, open_local
 from switchover.adapters.folder_artifacts import FolderArtifacts
 from switchover.adapters.release_tools import open_release_tools, read_release_scope
 from switchover.config import Config, load_config
-from switchover.decide.outcome import Done, Skipped
+from switchover.decide.outcome import Skipped
 from switchover.errors import InputError, MissingProgramError
 from switchover.model import Phase, Release
 from switchover.operations.deployment import plan_deploy
@@ -38,6 +39,9 @@ drain_seconds = 1
 [services.tiny.container]
 port = 8080
 
+[release.scan]
+scanners = ["secrets", "misconfiguration"]
+
 [environments.production]
 steps = [{ canary_percent = 10, hold_seconds = 0 }, { canary_percent = 100, hold_seconds = 0 }]
 bake_seconds = 0
@@ -54,9 +58,12 @@ class Boxes:
     engine: EngineCase
 
     def release(self) -> ReleaseReport:
-        scope = read_release_scope(self.repository.root)
-        tools = open_release_tools(scope.root, scope.artifacts, self.engine.open_client)
-        return release(tools, scope.settings, self.repository.root.parent / "made")
+        return self.release_into(self.config.artifacts_folder())
+
+    def release_into(self, artifacts: Path) -> ReleaseReport:
+        scope = replace(read_release_scope(self.repository.root), artifacts=artifacts)
+        tools = open_release_tools(scope, os.environ | {"DOCKER_HOST": self.engine.address})
+        return release(tools, scope.settings, artifacts.parent / "made")
 
     def deploy(self, version: str) -> None:
         plan = plan_deploy(self.config, self.local.ports, "tiny", version, "production", histories={})
@@ -73,10 +80,13 @@ class Boxes:
 def repository(tmp_path: Path) -> Repository:
     repository = new_repository(tmp_path / "repository")
     write_context(repository.root / "tiny")
-    manifest = {"name": "tiny", "version": "1.0.0", "private": True}
-    files = {"tiny/package.json": manifest, "switchover.toml": SWITCHOVER_TOML, ".gitignore": ".switchover/\n"}
-    root = {"package.json": {"name": "boxes", "private": True, "workspaces": ["tiny"]}}
-    repository.commit("feat: start", files | root)
+    files: dict[str, str | dict[str, Any]] = {
+        "tiny/package.json": {"name": "tiny", "version": "1.0.0", "private": True},
+        "switchover.toml": SWITCHOVER_TOML,
+        ".gitignore": ".switchover/\n",
+        "package.json": {"name": "boxes", "private": True, "workspaces": ["tiny"]},
+    }
+    repository.commit("feat: start", files)
     return repository
 
 
@@ -119,7 +129,7 @@ def test_an_image_that_is_stored_is_not_built_again(boxes: Boxes) -> None:
     boxes.repository.git("tag", "--delete", first.components[0].component.tag)
     again = boxes.release()
     assert again.components[0].release == first.components[0].release
-    assert isinstance(again.components[0].outcomes[0], Done)
+    assert str(again.components[0].outcomes[0]) == "skipped: stored by an interrupted run"
     third = boxes.release()
     assert all(isinstance(outcome, Skipped) for each in third.components for outcome in each.outcomes)
 
@@ -127,9 +137,7 @@ def test_an_image_that_is_stored_is_not_built_again(boxes: Boxes) -> None:
 def test_two_builds_of_a_commit_are_the_same_bytes(boxes: Boxes, tmp_path: Path) -> None:
     digests = set()
     for place in ("one", "two"):
-        scope = read_release_scope(boxes.repository.root)
-        tools = open_release_tools(scope.root, tmp_path / place, boxes.engine.open_client)
-        (report,) = release(tools, scope.settings, tmp_path / "made" / place).components
+        (report,) = boxes.release_into(tmp_path / place / "artifacts").components
         assert report.release is not None
         digests.add(report.release.artifact.digest)
     assert len(digests) == 1
@@ -149,11 +157,8 @@ def test_a_commit_without_a_recipe_is_told(boxes: Boxes) -> None:
 
 
 def test_without_an_engine_an_image_cannot_be_released(repository: Repository, tmp_path: Path) -> None:
-    def no_engine() -> object:
-        raise ConnectionRefusedError
-
     scope = read_release_scope(repository.root)
-    tools = open_release_tools(scope.root, scope.artifacts, no_engine)  # type: ignore[arg-type]
+    tools = open_release_tools(scope, os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/nobody"})
     with pytest.raises(MissingProgramError, match="no container engine"):
         release(tools, scope.settings, tmp_path / "made")
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from switchover.adapters.trivy_scanner import BLOCKING, find_trivy
+from switchover.adapters.trivy_scanner import find_trivy
 from tests.manifests.rendering import MANIFESTS, Object, Rendered
 from tests.manifests.runs import make_run
 
 Renderings = dict[tuple[str, str], Rendered]
+
+BLOCKING = ("CRITICAL", "HIGH")
 
 
 def write(folder: Path, file: str, objects: list[Object]) -> None:

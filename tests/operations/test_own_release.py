@@ -13,8 +13,8 @@ from switchover.adapters.manifest_values import read_python_package
 from switchover.adapters.release_tools import read_plan_settings
 from switchover.adapters.workspace import FolderWorkspace
 from switchover.decide.bumps import Bump
-from switchover.decide.edits import plan_edits
 from switchover.operations.planning import ReleasePlan, plan_release
+from switchover.operations.versioning import plan_rewriting
 from tests.git_repository import Repository
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +48,8 @@ def test_the_own_checkout_is_one_package_and_can_be_planned(own: Repository) -> 
     planned = plan(own)
     assert [(each.name, each.manifest) for each in planned.packages] == [(NAME, "pyproject.toml")]
     assert planned.notices == ()
-    texts = FolderWorkspace(own.root).read_texts(("pyproject.toml", "CHANGELOG.md"))
-    assert bool(plan_edits(planned.packages, planned.versions, texts)) == bool(planned.versions.changes)
+    rewriting = plan_rewriting(FolderWorkspace(own.root), planned.packages, planned.versions)
+    assert bool(rewriting.edits) == bool(planned.versions.changes)
 
 
 def test_the_first_version_of_the_own_checkout_follows_from_all_its_commits(own: Repository) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from switchover.adapters.git_history import GitHistory
 from switchover.adapters.workspace import FolderWorkspace
+from switchover.decide.snapshot import Snapshot
 from switchover.errors import InputError
 from switchover.operations.planning import ReleasePlan, ReleaseSettings, plan_release
 from tests.git_repository import Repository, new_repository, new_workspace
@@ -87,3 +88,106 @@ def test_a_tag_format_that_cannot_tell_packages_apart_is_refused(tmp_path: Path)
     new_workspace(tmp_path)
     with pytest.raises(InputError, match="tag format"):
         plan_release(FolderWorkspace(tmp_path), GitHistory(tmp_path), ReleaseSettings(tag_format="v{version}"))
+
+
+def test_a_shallow_clone_that_holds_every_answer_is_planned(tmp_path: Path) -> None:
+    repository = single(tmp_path / "origin")
+    repository.git("tag", "v1.0.0")
+    repository.commit("feat: more", {"src/y.py": "y = 1\n"})
+    clone = tmp_path / "clone"
+    repository.git("clone", "--quiet", "--depth=2", f"file://{repository.root}", str(clone))
+    assert versions(clone) == {"solo": "1.1.0"}
+
+
+def test_a_detached_head_and_a_sparse_checkout_give_the_same_plan(tmp_path: Path) -> None:
+    repository = new_workspace(tmp_path)
+    whole = plan(tmp_path)
+    repository.git("checkout", "--quiet", "--detach")
+    assert plan(tmp_path) == whole
+    repository.git("sparse-checkout", "set", "--cone", "services")
+    assert not (tmp_path / "packages").exists()
+    assert plan(tmp_path) == whole
+
+
+def test_a_package_that_lost_its_tag_is_released_as_it_stands(tmp_path: Path) -> None:
+    repository = new_workspace(tmp_path)
+    repository.git("tag", "--delete", "@acme/core@1.0.0")
+    planned = plan(tmp_path)
+    assert "@acme/core" in planned.versions.unreleased
+    assert "@acme/core" not in {each.name for each in planned.versions.changes}
+
+
+def test_a_release_commit_says_what_is_released_until_there_is_a_tag(tmp_path: Path) -> None:
+    repository = single(tmp_path)
+    repository.commit("chore(release): solo@1.0.0\n\nSwitchover-Release: solo@1.0.0")
+    assert plan(tmp_path).versions.unreleased == ()
+    repository.commit("fix: a slip", {"src/x.py": "x = 2\n"})
+    assert versions(tmp_path) == {"solo": "1.0.1"}
+
+
+def test_commits_do_not_count_where_changesets_alone_decide(tmp_path: Path) -> None:
+    new_workspace(tmp_path)
+    settings = ReleaseSettings(commits=False, private_packages=True)
+    planned = plan_release(FolderWorkspace(tmp_path), GitHistory(tmp_path), settings)
+    assert {each.name: each.new_version for each in planned.versions.changes} == {"cart": "1.1.0"}
+
+
+MANIFEST = {"name": "root", "private": True, "workspaces": ["*"]}
+PEERS: dict[str, str | dict[str, object]] = {
+    "a/package.json": {"name": "a", "version": "1.0.0"},
+    "b/package.json": {"name": "b", "version": "1.0.0", "peerDependencies": {"a": "^1.0.0"}},
+    ".changeset/x.md": '---\n"a": minor\n---\n\nMore.\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("declared", "stated", "expected"),
+    [
+        ({}, None, {"a": "1.1.0"}),
+        ({"devDependencies": {"@changesets/cli": "^2.29.0"}}, None, {"a": "1.1.0", "b": "2.0.0"}),
+        ({"devDependencies": {"@changesets/cli": "^2.29.0"}}, 3, {"a": "1.1.0"}),
+        ({"devDependencies": {"@changesets/cli": "^3.0.0"}}, 2, {"a": "1.1.0", "b": "2.0.0"}),
+        ({"devDependencies": {"@changesets/cli": "^4.0.0"}}, None, {"a": "1.1.0"}),
+    ],
+)
+def test_the_rules_are_those_of_the_changesets_that_the_repository_declares_unless_stated(
+    tmp_path: Path, declared: dict[str, object], stated: int | None, expected: dict[str, str]
+) -> None:
+    repository = new_repository(tmp_path)
+    repository.commit("chore: start", {"package.json": {**MANIFEST, **declared}, **PEERS})
+    settings = ReleaseSettings(compat=stated)
+    planned = plan_release(FolderWorkspace(tmp_path), GitHistory(tmp_path), settings)
+    assert {each.name: each.new_version for each in planned.versions.changes} == expected
+
+
+def test_a_channel_counts_prereleases_and_the_stable_branch_finishes_them(tmp_path: Path) -> None:
+    repository = single(tmp_path)
+    repository.git("tag", "v1.0.0")
+    beta = ReleaseSettings(channel="beta")
+
+    def release(settings: ReleaseSettings) -> str:
+        """Plan, and leave the checkout as if that had been released."""
+        planned = plan_release(FolderWorkspace(tmp_path), GitHistory(tmp_path), settings)
+        new = "".join(each.new_version for each in planned.versions.changes)
+        if new:
+            message = f"chore(release): solo@{new}\n\nSwitchover-Release: solo@{new}"
+            repository.commit(message, {"pyproject.toml": PROJECT.format(new)})
+            repository.git("tag", "--annotate", "--message", new, f"v{new}")
+        return new
+
+    repository.commit("feat: more", {"src/y.py": "y = 1\n"})
+    assert (release(beta), release(beta)) == ("1.1.0-beta.0", "")
+    repository.commit("fix: a slip", {"src/y.py": "y = 2\n"})
+    assert release(beta) == "1.1.0-beta.1"
+    repository.commit("feat!: less", {"src/y.py": "y = 3\n"})
+    assert release(beta) == "2.0.0-beta.0"
+    assert (release(ReleaseSettings()), release(ReleaseSettings())) == ("2.0.0", "")
+    repository.commit("fix: another", {"src/y.py": "y = 4\n"})
+    assert release(beta) == "2.0.1-beta.0"
+
+
+def test_a_snapshot_is_planned_of_changesets_and_commits(tmp_path: Path) -> None:
+    new_workspace(tmp_path)
+    snapshot = Snapshot(0, tag="pr-1")
+    planned = plan_release(FolderWorkspace(tmp_path), GitHistory(tmp_path), ReleaseSettings(), snapshot)
+    assert {each.new_version for each in planned.versions.changes} == {"0.0.0-pr-1-19700101000000"}

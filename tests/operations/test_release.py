@@ -5,21 +5,34 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from switchover.adapters.git_remote import GitRemote
 from switchover.adapters.release_tools import open_release_tools, read_release_scope
+from switchover.decide.components import Component, ComponentKind
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
-from switchover.errors import InputError, MissingProgramError, SwitchoverError
+from switchover.errors import BusyError, InputError, MissingProgramError, SwitchoverError
 from switchover.operations.planning import ReleaseSettings
-from switchover.operations.release import ReleaseReport, release
-from switchover.operations.release_ports import ReleaseTools
-from tests.git_repository import Repository, new_workspace
+from switchover.operations.release import ReleaseReport, alone, release
+from switchover.operations.release_ports import ReleaseTools, Scanned
+from switchover.operations.withdrawal import withdraw
+from tests.fakes import FakeClock
+from tests.fakes_forge import InMemoryForge
+from tests.fakes_release import InMemoryDestination
+from tests.git_repository import Repository, clone, new_bare, new_workspace
 
-EFFECTS = ("commit_edits", "reserve", "put", "publish", "tag")
+EFFECTS = {
+    "history": ("commit_edits", "reserve", "mark", "tag", "drop_mark"),
+    "store": ("put", "publish"),
+    "npm": ("publish", "move_pointer"),
+    "forge": ("draft_release", "upload_asset", "publish_release", "upload_sarif"),
+    "remote": ("push_branch", "push_marks", "push_tag", "drop_marks"),
+}
+COMPONENTS = ["@acme/core@1.0.1", "@acme/ui@1.0.1", "cart@1.1.0"]
 
 
 class KilledError(Exception):
@@ -29,12 +42,12 @@ class KilledError(Exception):
 class Dying:
     """A port that counts effects and dies right before or right after one of them."""
 
-    def __init__(self, port: Any, count: Callable[[], None]) -> None:
-        self._port, self._count = port, count
+    def __init__(self, port: Any, effects: tuple[str, ...], count: Callable[[], None]) -> None:
+        self._port, self._effects, self._count = port, effects, count
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._port, name)
-        if name not in EFFECTS:
+        if name not in self._effects:
             return real
 
         def effect(*arguments: Any, **named: Any) -> Any:
@@ -47,13 +60,10 @@ class Dying:
 
 
 class Packer:
-    """Packs without npm: the tarball is the manifest."""
+    """Packs without npm: the tarball is the commit's name."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def pack(self, component: Any, commit: str, folder: Path) -> Path:
-        archive: Path = folder / f"{component.name.replace('/', '-')}-{component.version}.tgz"
+    def pack(self, component: Component, commit: str, folder: Path) -> Path:
+        archive = folder / f"{component.name.removeprefix('@').replace('/', '-')}-{component.version}.tgz"
         archive.write_bytes(f"{component} {commit}".encode())
         return archive
 
@@ -61,189 +71,421 @@ class Packer:
 class NoPacker:
     """A machine without npm."""
 
-    def pack(self, component: Any, commit: str, folder: Path) -> Path:
+    def pack(self, component: Component, commit: str, folder: Path) -> Path:
         raise MissingProgramError(
             f"{component} {commit}", expected="npm", found="no npm on the PATH", next_step=str(folder)
         )
 
 
 class Stage:
-    """A scanner or signer with one answer."""
+    """A scanner or signer with one answer, whose bytes differ each time as real ones' do."""
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
 
-    def scan(self, archive: Path) -> Outcome:
-        assert archive.is_file()
+    def scan(self, archive: Path, folder: Path) -> Scanned:
+        report = folder / f"{archive.name}.trivy.json"
+        report.write_text(f"scanned {id(object())} {archive.read_bytes()[:9]!r}")
+        return Scanned(self._outcome, report=report, sarif=report, sbom=report)
+
+    def sign_file(self, file: Path, signature: Path) -> Outcome:
+        signature.write_bytes(f"signed {id(object())} {file.name}".encode())
         return self._outcome
 
-    def sign(self, file: Path, signature: Path) -> Outcome:
-        signature.write_bytes(b"signed " + str(id(object())).encode() + file.name.encode())
-        return self._outcome
+    def sign_image(self, reference: str, sbom: Path | None) -> Outcome:
+        raise AssertionError(reference, sbom)
 
 
-def tools_for(repository: Repository) -> tuple[ReleaseTools, ReleaseSettings]:
-    scope = read_release_scope(repository.root)
-    real = open_release_tools(scope.root, scope.artifacts)
-    quiet = dataclasses.replace(
-        real, scanner=Stage(Done("scan")), signer=Stage(Done("sign")), packer=Packer(scope.root)
-    )
-    return quiet, scope.settings
+class PushedTags(set[str]):
+    """The tags that a bare repository has, as the forge that belongs to it sees them."""
+
+    def __init__(self, shared: Repository) -> None:
+        super().__init__()
+        self._shared = shared
+
+    def __contains__(self, tag: object) -> bool:
+        return tag in self._shared.git("tag", "--list").split()
 
 
-def run(repository: Repository, work: Path, **changed: Any) -> ReleaseReport:
-    tools, settings = tools_for(repository)
-    work.mkdir(parents=True, exist_ok=True)
-    return release(dataclasses.replace(tools, **changed), settings, work)
+@dataclasses.dataclass(slots=True)
+class World:
+    """A checkout and, unless it is alone, a shared repository with a forge beside it, and an npm registry."""
+
+    root: Path
+    connected: bool = False
+    npm: InMemoryDestination = dataclasses.field(default_factory=InMemoryDestination)
+    clock: FakeClock = dataclasses.field(default_factory=FakeClock)
+    forge: InMemoryForge | None = None
+
+    @property
+    def repository(self) -> Repository:
+        return Repository(self.root / "repository")
+
+    @property
+    def shared(self) -> Repository:
+        return Repository(self.root / "shared.git")
+
+    def copy(self, root: Path) -> World:
+        """The same files elsewhere, with places that nothing was published to."""
+        shutil.copytree(self.root, root)
+        world = World(root, self.connected)
+        if self.connected:
+            world.repository.git("remote", "set-url", "origin", world.shared.root.as_uri())
+            world.forge = InMemoryForge(PushedTags(world.shared))
+        return world
+
+    def open(self, count: Callable[[], None] | None = None, **changed: Any) -> tuple[ReleaseTools, ReleaseSettings]:
+        """The tools; with `count`, it is called before and after every effect."""
+        scope = read_release_scope(self.repository.root)
+        ports: dict[str, Any] = {
+            "npm": self.npm if self.connected else None,
+            "forge": self.forge,
+            "remote": GitRemote(self.repository.root, "origin") if self.connected else None,
+        }
+        real = open_release_tools(scope, {})
+        ports |= {"history": real.history, "store": real.store}
+        if count is not None:
+            ports = {name: port and Dying(port, EFFECTS[name], count) for name, port in ports.items()}
+        npm = ports.pop("npm")
+        tools = dataclasses.replace(
+            real,
+            scanner=Stage(Done("scan")),  # type: ignore[arg-type]
+            signer=Stage(Done("sign")),  # type: ignore[arg-type]
+            packer=Packer(),
+            clock=self.clock,
+            shows_findings=self.connected,
+            destination_of=lambda component: npm if component.kind is ComponentKind.NPM else None,
+            **ports,
+        )
+        return dataclasses.replace(tools, **changed), scope.settings
+
+    def run(self, count: Callable[[], None] | None = None, **changed: Any) -> ReleaseReport:
+        tools, settings = self.open(count, **changed)
+        work = self.root / "work"
+        work.mkdir(exist_ok=True)
+        return release(tools, settings, work)
+
+    def kill_at(self, moment: int) -> None:
+        left = iter(range(moment - 1, -1, -1))
+
+        def count() -> None:
+            if next(left) == 0:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            self.run(count)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a release leaves behind; of signatures, whose bytes differ, that there are any."""
+        store = self.open()[0].store
+        names = ("cart", "@acme/core", "@acme/ui")
+        refs = "--format=%(refname) %(objectname)"
+        state: dict[str, Any] = {
+            "head": self.repository.git("rev-parse", "HEAD"),
+            "status": self.repository.git("status", "--porcelain"),
+            "tags": self.repository.git("for-each-ref", refs, "refs/tags"),
+            "marks": self.repository.git("for-each-ref", "refs/switchover"),
+            "releases": {name: store.list_releases(name) for name in names},
+            "signatures": [store.find_artifact(name, "1.0.1", "signature") is not None for name in names[1:]],
+        }
+        if self.connected and self.forge:
+            state |= {
+                "shared": self.shared.git("for-each-ref", refs),
+                "npm": (self.npm.versions, self.npm.pointers),
+                "pages": {
+                    page.tag: (page.draft, page.notes, sorted(page.assets)) for page in self.forge.pages.values()
+                },
+                "uploads": sorted(page.tag for page in self.forge.pages.values()),
+            }
+        return state
 
 
-def final_state(repository: Repository) -> dict[str, Any]:
-    """Everything that a release leaves behind, but the signatures, which differ by nature."""
-    store = tools_for(repository)[0].store
-    names = ("cart", "@acme/core", "@acme/ui")
-    return {
-        "head": repository.git("rev-parse", "HEAD"),
-        "status": repository.git("status", "--porcelain"),
-        "tags": repository.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/tags"),
-        "notes": repository.git("for-each-ref", "refs/switchover"),
-        "releases": {name: store.list_releases(name) for name in names},
-        "signatures": [store.find_artifact(name, "1.0.1", "signature") is not None for name in names[1:]],
-    }
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A checkout alone: everything goes into the store."""
+    made = World(tmp_path / "world")
+    new_workspace(made.repository.root)
+    return made
 
 
-def test_a_release_commits_publishes_and_tags_what_changed(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
-    report = run(repository, tmp_path / "work")
-    assert sorted(str(each.component) for each in report.components) == [
-        "@acme/core@1.0.1",
-        "@acme/ui@1.0.1",
-        "cart@1.1.0",
-    ]
+@pytest.fixture
+def connected(tmp_path: Path) -> World:
+    """A checkout with a remote, a forge and an npm registry."""
+    return make_connected(tmp_path / "connected")
+
+
+def make_connected(root: Path) -> World:
+    made = World(root, connected=True)
+    origin = new_workspace(root / "origin")
+    shared = new_bare(made.shared.root)
+    origin.git("push", "--quiet", shared.root.as_uri(), "main", "--tags")
+    clone(shared, made.repository.root)
+    made.forge = InMemoryForge(PushedTags(shared))
+    return made
+
+
+def test_a_release_commits_publishes_and_tags_what_changed(world: World) -> None:
+    report = world.run()
+    assert sorted(str(each.component) for each in report.components) == COMPONENTS
+    repository = world.repository
     assert repository.git("log", "-1", "--format=%H %s") == f"{report.commit} chore(release): cart@1.1.0 and 2 more"
     assert repository.git("ls-files", ".changeset") == ""
     assert '"@acme/core": "1.0.1"' in (repository.root / "packages/ui/package.json").read_text(encoding="utf-8")
-    tags = repository.git("tag", "--points-at", report.commit).split()
-    assert tags == ["@acme/core@1.0.1", "@acme/ui@1.0.1", "cart@1.1.0"]
+    assert sorted(repository.git("tag", "--points-at", report.commit).split()) == COMPONENTS
 
 
-def test_a_finished_release_that_runs_again_does_nothing(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
-    run(repository, tmp_path / "work")
-    before = final_state(repository)
-    again = run(repository, tmp_path / "work")
+def test_what_others_need_is_published_first_and_moving_tags_go_last(connected: World) -> None:
+    report = connected.run()
+    assert connected.npm.effects == [
+        "publish @acme/core@1.0.1",
+        "publish @acme/ui@1.0.1",
+        "point @acme/core latest at 1.0.1",
+        "point @acme/ui latest at 1.0.1",
+    ]
+    assert sorted(connected.shared.git("tag", "--points-at", "main").split()) == COMPONENTS
+    assert connected.shared.git("rev-parse", "main") == report.commit
+    assert connected.shared.git("for-each-ref", "refs/switchover") == ""
+
+
+def test_a_page_has_the_files_with_their_checksums_and_where_they_are_from(connected: World) -> None:
+    report = connected.run()
+    assert connected.forge is not None
+    pages = {page.tag: page for page in connected.forge.pages.values()}
+    assert sorted(pages) == COMPONENTS
+    ui = pages["@acme/ui@1.0.1"]
+    assert not ui.draft
+    assert sorted(ui.assets) == [
+        "SHA256SUMS",
+        "acme-ui-1.0.1.tgz",
+        "acme-ui-1.0.1.tgz.cdx.json",
+        "acme-ui-1.0.1.tgz.sigstore.json",
+        "manifest.json",
+    ]
+    assert report.commit.encode() in (ui.assets["manifest.json"] or b"")
+    assert f"{report.commit}" in ui.notes
+    assert connected.forge.findings
+
+
+@pytest.mark.parametrize("kind", ["alone", "connected"])
+def test_a_finished_release_that_runs_again_does_nothing(tmp_path: Path, kind: str, world: World) -> None:
+    chosen = world if kind == "alone" else make_connected(tmp_path / "connected")
+    chosen.run()
+    before, effects = chosen.state(), list(chosen.npm.effects)
+    again = chosen.run()
     assert (again.changed, again.components) == (False, ())
-    assert final_state(repository) == before
+    assert chosen.state() == before
+    assert chosen.npm.effects == effects
 
 
-def count_effects(repository: Repository, work: Path) -> int:
+def count_effects(world: World) -> int:
     seen: list[None] = []
-    tools, _ = tools_for(repository)
-    dying = {name: Dying(getattr(tools, name), lambda: seen.append(None)) for name in ("history", "store")}
-    run(repository, work, **dying)
+    world.run(lambda: seen.append(None))
     return len(seen)
 
 
-def test_a_release_killed_before_or_after_any_effect_ends_the_same_when_it_runs_again(tmp_path: Path) -> None:
-    original = new_workspace(tmp_path / "original")
-    undisturbed = Repository(tmp_path / "undisturbed")
-    shutil.copytree(original.root, undisturbed.root)
-    moments = count_effects(undisturbed, tmp_path / "work")
-    expected = final_state(undisturbed)
-    assert moments == 2 * (1 + 3 + 6 + 3 + 3)
-    for moment in range(1, moments + 1):
-        repository = Repository(tmp_path / f"killed-{moment}")
-        shutil.copytree(original.root, repository.root)
-        kill_at(repository, moment, tmp_path / "work")
-        run(repository, tmp_path / "work")
-        assert final_state(repository) == expected, f"killed at moment {moment} of {moments}"
-        assert not run(repository, tmp_path / "work").changed
+def each_moment(original: World, folder: Path, every: int) -> Iterator[str]:
+    """Kill at each of the moments, run again, and say which ended elsewhere or did something twice."""
+    undisturbed = original.copy(folder / "undisturbed")
+    moments = count_effects(undisturbed)
+    assert moments > (80 if original.connected else 30)
+    expected, effects = undisturbed.state(), sorted(undisturbed.npm.effects)
+    for moment in range(1, moments + 1, every):
+        world = original.copy(folder / f"killed-{moment}")
+        world.kill_at(moment)
+        world.run()
+        if world.state() != expected or sorted(world.npm.effects) != effects or world.run().changed:
+            yield f"killed at moment {moment} of {moments}"
+        shutil.rmtree(world.root)
 
 
-def kill_at(repository: Repository, moment: int, work: Path) -> None:
-    left = iter(range(moment - 1, -1, -1))
-
-    def count() -> None:
-        if next(left) == 0:
-            raise KilledError
-
-    tools, _ = tools_for(repository)
-    dying = {name: Dying(getattr(tools, name), count) for name in ("history", "store")}
-    with pytest.raises(KilledError):
-        run(repository, work, **dying)
+def test_a_release_killed_before_or_after_any_effect_ends_the_same_when_it_runs_again(
+    world: World, tmp_path: Path
+) -> None:
+    assert list(each_moment(world, tmp_path, 1)) == []
 
 
-def test_a_release_that_goes_on_after_new_commits_keeps_the_bytes_that_it_has_stored(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
-    kill_at(repository, 10, tmp_path / "work")
-    store = tools_for(repository)[0].store
-    stored = store.find_artifact("cart", "1.1.0", "service")
-    assert (stored is None, store.find("cart", "1.1.0")) == (False, None)
-    began = repository.git("rev-parse", "HEAD")
-    later = repository.commit("docs: words", {"services/cart/main.py": "print('later')\n"})
-    report = run(repository, tmp_path / "work")
+def test_a_release_to_registries_killed_at_some_effects_ends_the_same_when_it_runs_again(
+    connected: World, tmp_path: Path
+) -> None:
+    assert list(each_moment(connected, tmp_path, 9)) == []
+
+
+@pytest.mark.slow
+def test_a_release_to_registries_killed_before_or_after_any_effect_ends_the_same(
+    connected: World, tmp_path: Path
+) -> None:
+    assert list(each_moment(connected, tmp_path, 1)) == []
+
+
+def find_moment(original: World, folder: Path, reached: Callable[[World], bool]) -> World:
+    """A world whose release was killed at the first moment at which `reached` holds."""
+    for moment in range(1, 200):
+        world = original.copy(folder / f"moment-{moment}")
+        world.kill_at(moment)
+        if reached(world):
+            return world
+    raise AssertionError
+
+
+def has_stored(world: World) -> bool:
+    return world.open()[0].store.find_artifact("cart", "1.1.0", "service") is not None
+
+
+def test_a_release_that_goes_on_after_new_commits_keeps_the_bytes_that_it_has_stored(
+    world: World, tmp_path: Path
+) -> None:
+    killed = find_moment(world, tmp_path, has_stored)
+    assert killed.open()[0].store.find("cart", "1.1.0") is None
+    began = killed.repository.git("rev-parse", "HEAD")
+    killed.repository.commit("docs: words", {"services/cart/main.py": "print('later')\n"})
+    report = killed.run()
     assert report.commit == ""
     made_of = {each.component.name: each.release.source_commit for each in report.components if each.release}
-    assert made_of == {"cart": began, "@acme/core": later, "@acme/ui": later}
+    assert made_of["cart"] == began
 
 
-def test_nothing_is_published_when_a_scan_fails(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
+def test_another_machine_goes_on_with_the_commit_that_a_killed_release_began_with(
+    connected: World, tmp_path: Path
+) -> None:
+    killed = find_moment(connected, tmp_path, lambda world: "@acme/core" in world.npm.versions)
+    began = killed.repository.git("rev-parse", "HEAD")
+    shutil.rmtree(killed.repository.root)
+    other = clone(killed.shared, killed.repository.root)
+    other.commit("docs: words", {"packages/core/index.js": "export const core = 9\n"})
+    report = killed.run()
+    assert {str(each.component): each.pending.commit for each in report.components}["@acme/core@1.0.1"] == began
+    assert not killed.run().changed
+
+
+def test_what_people_point_at_by_hand_stays_when_another_release_does_not_concern_it(connected: World) -> None:
+    connected.run()
+    connected.npm.pointers["@acme/core"]["latest"] = "1.0.0"
+    connected.repository.commit("fix(cart): once more", {"services/cart/main.py": "print('more')\n"})
+    report = connected.run()
+    assert [str(each.component) for each in report.components] == ["cart@1.1.1"]
+    assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.0"
+
+
+def test_other_bytes_under_a_published_version_are_refused_before_anything_is_tagged(connected: World) -> None:
+    core = Component("@acme/core", "@acme/core", "1.0.1", ComponentKind.NPM, "packages/core", "@acme/core@1.0.1")
+    stranger = connected.root / "stranger.tgz"
+    stranger.write_bytes(b"somebody else's")
+    connected.npm.publish(core, stranger)
+    with pytest.raises(InputError) as refused:
+        connected.run()
+    assert refused.value.problem.expected.startswith("sha256:")
+    assert refused.value.problem.found.startswith("sha256:")
+    assert "@acme/core@1.0.1" not in connected.shared.git("tag")
+    assert list(connected.npm.versions) == ["@acme/core"]
+
+
+def test_a_withdrawn_version_is_pointed_at_no_more_and_the_next_release_goes_above_it(connected: World) -> None:
+    connected.run()
+    connected.repository.commit("fix: worse", {"packages/core/index.js": "export const core = 3\n"})
+    connected.run()
+    assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.2"
+    tools, settings = connected.open()
+    done = withdraw(tools, settings, "@acme/core@1.0.2", "loses orders")
+    assert done.complete
+    assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.1"
+    assert connected.npm.warnings["@acme/core"] == {"1.0.2": "loses orders"}
+    assert "withdrawn/@acme/core@1.0.2" in connected.shared.git("tag")
+    effects = list(connected.npm.effects)
+    assert withdraw(*connected.open(), "@acme/core@1.0.2", "loses orders").complete
+    assert not connected.run().changed
+    assert connected.npm.effects == effects
+    connected.repository.commit("fix: better", {"packages/core/index.js": "export const core = 4\n"})
+    connected.run()
+    assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.3"
+
+
+def test_what_was_never_released_cannot_be_withdrawn(world: World) -> None:
+    tools, settings = world.open()
+    with pytest.raises(InputError, match="no tag"):
+        withdraw(tools, settings, "cart@9.9.9", "x")
+    with pytest.raises(InputError, match="which component"):
+        withdraw(tools, settings, "1.0.0", "x")
+
+
+def test_a_second_release_waits_for_the_first_and_gives_up_when_its_patience_ends(world: World) -> None:
+    tools, settings = world.open()
+    with alone(tools), pytest.raises(BusyError):
+        release(tools, settings, world.root / "work", wait_seconds=12)
+    assert world.clock.now() >= 1_700_000_012
+    assert world.run().changed
+
+
+def test_nothing_is_published_when_a_scan_fails(world: World) -> None:
     with pytest.raises(SwitchoverError, match="stops at: scan"):
-        run(repository, tmp_path / "work", scanner=Stage(Failed("scan", "a key in main.py")))
-    state = final_state(repository)
+        world.run(scanner=Stage(Failed("scan", "a key in main.py")))
+    state = world.state()
     assert set(state["releases"].values()) == {()}
     assert "1.1.0" not in state["tags"]
-    assert run(repository, tmp_path / "work").changed
+    assert world.run().changed
 
 
 @pytest.mark.parametrize(
     ("message", "version"), [("chore: take the key away", "1.1.0"), ("fix: take the key away", "1.1.1")]
 )
-def test_what_a_scan_found_is_repaired_by_a_commit_of_any_kind(tmp_path: Path, message: str, version: str) -> None:
-    repository = new_workspace(tmp_path / "repository")
+def test_what_a_scan_found_is_repaired_by_a_commit_of_any_kind(world: World, message: str, version: str) -> None:
     with pytest.raises(SwitchoverError, match="commit what changed and run again"):
-        run(repository, tmp_path / "work", scanner=Stage(Failed("scan", "a key in main.py")))
-    repository.commit(message, {"services/cart/main.py": "print('no key')\n"})
-    run(repository, tmp_path / "work")
-    store = tools_for(repository)[0].store
+        world.run(scanner=Stage(Failed("scan", "a key in main.py")))
+    world.repository.commit(message, {"services/cart/main.py": "print('no key')\n"})
+    world.run()
+    store = world.open()[0].store
     released = store.find("cart", version)
     assert released is not None
     with tarfile.open(store.fetch(released.artifact.digest)) as tar:
         main = tar.extractfile("main.py")
         assert main is not None
         assert main.read() == b"print('no key')\n"
-    assert not run(repository, tmp_path / "work").changed
+    assert not world.run().changed
 
 
-def test_a_failure_after_bytes_were_stored_asks_for_a_new_version(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
-    kill_at(repository, 10, tmp_path / "work")
-    repository.commit("chore: take the key away", {"services/cart/main.py": "print('no key')\n"})
+def test_a_failure_after_bytes_were_stored_asks_for_a_new_version(world: World, tmp_path: Path) -> None:
+    killed = find_moment(world, tmp_path, has_stored)
+    killed.repository.commit("chore: take the key away", {"services/cart/main.py": "print('no key')\n"})
     with pytest.raises(SwitchoverError, match="changeset"):
-        run(repository, tmp_path / "work", scanner=Stage(Failed("scan", "a key in main.py")))
-    repository.commit("fix: say so", {"services/cart/main.py": "print('no key!')\n"})
-    run(repository, tmp_path / "work")
-    released = tools_for(repository)[0].store.find("cart", "1.1.1")
+        killed.run(scanner=Stage(Failed("scan", "a key in main.py")))
+    killed.repository.commit("fix: say so", {"services/cart/main.py": "print('no key!')\n"})
+    killed.run()
+    released = killed.open()[0].store.find("cart", "1.1.1")
     assert released is not None
-    assert released.source_commit == repository.git("rev-parse", "HEAD")
+    assert released.source_commit == killed.repository.git("rev-parse", "HEAD")
 
 
-def test_without_npm_packages_are_skipped_and_get_no_tag_until_it_is_there(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
-    report = run(repository, tmp_path / "work", packer=NoPacker())
+def test_without_npm_packages_are_skipped_and_get_no_tag_until_it_is_there(world: World) -> None:
+    report = world.run(packer=NoPacker())
     outcomes = {each.component.name: each.outcomes for each in report.components}
     assert outcomes["@acme/ui"][0] == Skipped("build", "no npm on the PATH")
-    assert "@acme/ui@1.0.1" not in repository.git("tag")
-    assert not run(repository, tmp_path / "work", packer=NoPacker()).changed
-    later = run(repository, tmp_path / "work")
-    assert sorted(str(each.component) for each in later.components) == ["@acme/core@1.0.1", "@acme/ui@1.0.1"]
-    assert "@acme/ui@1.0.1" in repository.git("tag")
+    assert "@acme/ui@1.0.1" not in world.repository.git("tag")
+    assert not world.run(packer=NoPacker()).changed
+    later = world.run()
+    assert sorted(str(each.component) for each in later.components) == COMPONENTS[:2]
+    assert "@acme/ui@1.0.1" in world.repository.git("tag")
 
 
-def test_uncommitted_work_is_refused_before_anything_happens(tmp_path: Path) -> None:
-    repository = new_workspace(tmp_path / "repository")
-    repository.write("services/cart/main.py", "changed")
-    before = final_state(repository)
+def test_without_npm_a_release_to_a_registry_of_packages_fails(connected: World) -> None:
+    with pytest.raises(MissingProgramError):
+        connected.run(packer=NoPacker())
+    assert connected.npm.effects == []
+
+
+def test_the_repositorys_own_tests_stop_a_release_before_anything_is_built(world: World) -> None:
+    toml = (world.repository.root / "switchover.toml").read_text(encoding="utf-8")
+    words = ", ".join(f'"{word}"' for word in ("{python}", "-c", "print('one test failed'); raise SystemExit(3)"))
+    world.repository.commit("chore: test", {"switchover.toml": f"{toml}\n[release]\ntest = [{words}]\n"})
+    with pytest.raises(SwitchoverError, match="one test failed"):
+        world.run()
+    assert set(world.state()["releases"].values()) == {()}
+    passing = words.replace("3", "0")
+    world.repository.commit("chore: mend", {"switchover.toml": f"{toml}\n[release]\ntest = [{passing}]\n"})
+    assert isinstance(world.run().tested, Done)
+
+
+def test_uncommitted_work_is_refused_before_anything_happens(world: World) -> None:
+    world.repository.write("services/cart/main.py", "changed")
+    before = world.state()
     with pytest.raises(InputError, match=r"services/cart/main\.py"):
-        run(repository, tmp_path / "work")
-    assert final_state(repository) == before
+        world.run()
+    assert world.state() == before

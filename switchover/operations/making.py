@@ -1,0 +1,77 @@
+"""The stages that make the bytes of a component and judge them.
+
+Nothing leaves the machine here but an image that was judged, for its signature: it lies in its registry by digest
+alone, under no name.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from switchover.decide.components import ComponentKind
+from switchover.decide.outcome import Done, Skipped
+from switchover.decide.release_files import name_archive
+from switchover.errors import MissingProgramError
+from switchover.operations.progress import Progress
+from switchover.operations.release_ports import ReleaseTools
+
+SIGNATURE = "signature"
+
+
+def build(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
+    """Make the artifact of a component in `folder`, or take the bytes that an interrupted run has stored."""
+    pending, component = progress.pending, progress.component
+    if component.kind is ComponentKind.TAG:
+        return progress.after(Skipped("build", "a private package has no artifact"))
+    stored = tools.store.find_artifact(component.name, component.version, component.kind.value)
+    if stored is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        archive = Path(shutil.copyfile(tools.store.fetch(stored.digest), folder / name_archive(component)))
+        reason = "already published" if pending.done else "stored by an interrupted run"
+        return progress.after(Skipped("build", reason), archive=archive)
+    if pending.done:
+        return progress.after(Skipped("build", "already published"))
+    if component.kind is not ComponentKind.NPM:
+        archive = tools.builder.build(component, pending.service, pending.bundled, pending.commit, folder)
+        return progress.after(Done("build", archive.name), archive=archive)
+    try:
+        archive = tools.packer.pack(component, pending.commit, folder)
+    except MissingProgramError as error:
+        if tools.destination_of(component) is not None:
+            raise
+        return progress.after(Skipped("build", error.problem.found))
+    return progress.after(Done("build", archive.name), archive=archive)
+
+
+def scan(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
+    """Judge what was built; what is published already was judged before it was."""
+    if progress.pending.done:
+        return progress.after(Skipped("scan", "already published"))
+    if progress.archive is None:
+        return progress.after(Skipped("scan", "nothing was built"))
+    scanned = tools.scanner.scan(progress.archive, folder)
+    return progress.after(scanned.outcome, scanned=scanned)
+
+
+def sign(tools: ReleaseTools, progress: Progress) -> Progress:
+    """Vouch for what was built: a file by a signature beside it, an image of a registry in the registry.
+
+    A file is not signed twice: that would give other bytes.
+    """
+    component, archive = progress.component, progress.archive
+    destination = tools.destination_of(component)
+    if progress.pending.done:
+        return progress.after(Skipped("sign", "already published"))
+    if archive is None:
+        return progress.after(Skipped("sign", "nothing was built"))
+    if component.kind is ComponentKind.IMAGE and destination is not None:
+        staged = progress.after(destination.stage(component, archive))
+        sbom = progress.scanned.sbom if progress.scanned else None
+        return staged.after(tools.signer.sign_image(destination.identify(component, archive).reference, sbom))
+    stored = tools.store.find_artifact(component.name, component.version, SIGNATURE)
+    if stored is not None:
+        return progress.after(Skipped("sign", "already signed"), signature=tools.store.fetch(stored.digest))
+    signature = archive.with_name(f"{archive.name}.sigstore.json")
+    outcome = tools.signer.sign_file(archive, signature)
+    return progress.after(outcome, signature=signature if isinstance(outcome, Done) else None)

@@ -1,0 +1,89 @@
+"""What was committed since each package was released last, read from the history once for all packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from switchover.decide.packages import Package
+from switchover.decide.tags import TaggedVersions, is_prerelease, sort_tags
+from switchover.decide.versions import PLACEHOLDER, RELEASE_TOKEN, Commit, PackageHistory
+from switchover.errors import InputError
+from switchover.operations.release_ports import History
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Where the history of a package begins: at a tag or a commit, empty: with the first commit; None: never."""
+
+    version: str
+    since: str | None
+    stable: str | None
+    ours: bool
+
+
+def read_histories(
+    packages: tuple[Package, ...], history: History, tag_format: str, *, commits: bool, has_changesets: bool, far: bool
+) -> tuple[dict[str, PackageHistory], tuple[str, ...]]:
+    """The history of each package, and sentences about what was not looked at.
+
+    Without `commits` only tags are looked at. `far`: commits since the last stable version are wanted too. Raises
+    `InputError` where the history that is needed is cut off.
+    """
+    released = sort_tags(tag_format, (package.name for package in packages), history.read_tags())
+    notices = _judge_shallow(packages, released, history, has_changesets=has_changesets) if commits else ()
+    trailers = (
+        history.find_trailers(RELEASE_TOKEN) if any(_asks(each, released[each.name]) for each in packages) else {}
+    )
+    points = {each.name: _find_points(each, released[each.name], trailers, far=far) for each in packages}
+    asked = tuple(
+        dict.fromkeys(point for each in points.values() for point in (each.since, each.stable) if point is not None)
+    )
+    read = history.read_commits(asked) if commits and asked else {}
+    return {
+        name: _gather(each, read, tuple(version for version, _ in released[name].versions))
+        for name, each in points.items()
+    }, notices
+
+
+def _asks(package: Package, released: TaggedVersions) -> bool:
+    """Whether a release commit may say what no tag does, or that a prerelease is ours to finish."""
+    return (not released.versions and package.version != PLACEHOLDER) or is_prerelease(package.version)
+
+
+def _find_points(package: Package, released: TaggedVersions, trailers: dict[str, str], *, far: bool) -> _Points:
+    marked = trailers.get(f"{package.name}@{package.version}", "")
+    version, tag = released.last
+    _, stable = released.last_stable
+    wants_stable = bool(stable) and (far or is_prerelease(package.version) or is_prerelease(version))
+    if not version and marked:
+        return _Points(package.version, marked, None, ours=True)
+    since = tag or ("" if package.version == PLACEHOLDER else None)
+    return _Points(version, since, stable if wants_stable else None, ours=bool(marked))
+
+
+def _gather(points: _Points, read: dict[str, tuple[Commit, ...]], versions: tuple[str, ...]) -> PackageHistory:
+    return PackageHistory(
+        tagged_version=points.version,
+        commits=read.get(points.since, ()) if points.since is not None else (),
+        has_stable=points.stable is not None,
+        since_stable=read.get(points.stable, ()) if points.stable is not None else (),
+        released=versions,
+        ours=points.ours,
+    )
+
+
+def _judge_shallow(
+    packages: tuple[Package, ...], released: dict[str, TaggedVersions], history: History, *, has_changesets: bool
+) -> tuple[str, ...]:
+    """A shallow clone will do where every answer lies within it."""
+    untagged = [package for package in packages if not released[package.name].versions]
+    if not untagged or not history.is_shallow():
+        return ()
+    if not has_changesets or any(package.version == PLACEHOLDER for package in untagged):
+        raise InputError(
+            "the history of this clone is cut off",
+            expected=f"commits back to the last release of {untagged[0].name}",
+            found="a shallow clone without its tag",
+            next_step="run: git fetch --unshallow --tags",
+        )
+    return (f"shallow clone: commits of {', '.join(each.name for each in untagged)} were not looked at",)

@@ -1,0 +1,55 @@
+"""How far one component has come on its way through the stages: a value that every stage returns anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from switchover.decide.components import Component
+from switchover.decide.outcome import Failed, Outcome
+from switchover.errors import SwitchoverError
+from switchover.model import Release
+from switchover.operations.pending import Pending
+from switchover.operations.release_ports import Published, Scanned
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A component with what its stages came to so far, in their order.
+
+    `archive` None: there are no bytes here. `published` is the version at its destination, `release` its entry in
+    the store, `page` the address of its release page.
+    """
+
+    pending: Pending
+    outcomes: tuple[Outcome, ...] = ()
+    archive: Path | None = None
+    scanned: Scanned | None = None
+    signature: Path | None = None
+    published: Published | None = None
+    release: Release | None = None
+    page: str = ""
+
+    @property
+    def component(self) -> Component:
+        """What is being released."""
+        return self.pending.component
+
+    def after(self, outcome: Outcome, **changed: Any) -> Progress:
+        """The progress after one more stage."""
+        return replace(self, outcomes=(*self.outcomes, outcome), **changed)
+
+
+def require_passed(progress: Progress) -> Progress:
+    """The progress, unless its last stage failed: then the release stops, before this run publishes anything."""
+    outcome = progress.outcomes[-1]
+    if isinstance(outcome, Failed):
+        raise SwitchoverError(
+            f"the release of {progress.component} stops at: {outcome.stage}",
+            expected="that the stage is done, or skipped for a stated reason",
+            found=outcome.reason,
+            next_step="repair that, commit what changed and run again; what an interrupted run has stored of this "
+            "version stays as it is: if that is at fault, add a changeset",
+        )
+    return progress
