@@ -6,9 +6,10 @@ READY  := $(VENV)/.ready
 UV     := 0.13.9
 DEMO_OUTPUT ?= demo-output
 E2E_FIGURES ?= .switchover/e2e-figures.json
+RELEASE_E2E_FIGURES ?= .switchover/release-e2e-figures.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-ui demo-stop test test-slow e2e lint check format lock deployments benchmarks docs clean
+.PHONY: help setup demo demo-ui demo-stop test test-slow e2e release-e2e lint check format lock deployments benchmarks docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +36,7 @@ demo-stop: $(READY)  ## end what `make demo-ui` left up
 	@$(BIN)/switchover demo --stop --output $(DEMO_OUTPUT)
 
 test: $(READY)  ## the tests, with real Prefect, Envoy and processes
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not cluster"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not cluster and not release"
 
 test-slow: $(READY)  ## the demo as a test, the kill matrix, and what has to wait for a heartbeat
 	$(BIN)/pytest -m slow --timeout 900
@@ -45,6 +46,13 @@ e2e: $(READY)  ## a real Kubernetes cluster is made, every test on it run, its f
 	  SWITCHOVER_E2E_FIGURES=$(abspath $(E2E_FIGURES)) $(BIN)/python -m tests.cluster.run -- \
 	  $(BIN)/pytest -m cluster -p no:cacheprovider --timeout 900 tests || status=$$?; \
 	  test ! -e $(E2E_FIGURES) || cat $(E2E_FIGURES); exit $$status
+
+release-e2e: $(READY)  ## the example released into real registries, twice, killed at each of its effects, and its figures printed
+	@rm -f $(RELEASE_E2E_FIGURES); status=0; \
+	  SWITCHOVER_E2E_FIGURES=$(abspath $(RELEASE_E2E_FIGURES)) \
+	  $(BIN)/pytest -n 2 --dist worksteal -m release -p no:cacheprovider --timeout 900 tests/end_to_end/release || status=$$?; \
+	  test ! -e $(RELEASE_E2E_FIGURES) || $(BIN)/python -m tests.end_to_end.release.summary $(RELEASE_E2E_FIGURES); \
+	  exit $$status
 
 lint: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -67,12 +67,13 @@ def read_environ(environment: str, webhook_variable: str, environ: Mapping[str, 
     return _read_block(name_block(environment), webhook_variable, environ)
 
 
-def read_release_environ(environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """`environ` with the secrets of releases in it: tokens of registries and of the forge, the key that signs.
+def read_release_environ(environ: Mapping[str, str] = os.environ) -> tuple[Mapping[str, str], frozenset[str]]:
+    """`environ` with the secrets of releases in it (tokens, the key that signs), and the names of those.
 
     They are variables of the block `switchover-release-secrets`; otherwise as `read_environ`.
     """
-    return _read_block(RELEASE_BLOCK, "", environ)
+    merged = _read_block(RELEASE_BLOCK, "", environ)
+    return merged, frozenset(name for name, value in merged.items() if environ.get(name) != value)
 
 
 def _read_block(name: str, webhook_variable: str, environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -5,24 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, unmapped
+from prefect import flow
 
 from flows.names import name_release
 from flows.release_hooks import tell_of_failure
+from flows.release_stages import bring_out
 from switchover.adapters.release_tools import read_release_scope
 from switchover.config import FILE_NAME
 from switchover.decide.plan_json import plan_to_json
-from switchover.operations.pending import group_pending
-from switchover.operations.progress import require_passed
 from switchover.operations.release import ReleaseReport
 from switchover.operations.release_report import report_to_json
 from tasks.announce import announce_release, show_versions
-from tasks.build import build_component, test_commits
 from tasks.notify import tell_release
-from tasks.publish import forget_marks, make_page, move_pointers, publish_component, tag_component
+from tasks.publish import forget_marks
 from tasks.release_scope import release_alone
-from tasks.scan import scan_component, show_findings
-from tasks.sign import sign_component
 from tasks.version_check import ask_registries, check_versions, commit_or_propose, prepare_checkout
 
 
@@ -37,6 +33,7 @@ def release(
     config: str = FILE_NAME,
     dry_run: bool = False,
     wait_seconds: float = 3600.0,
+    fill_store: bool = False,
 ) -> dict[str, Any]:
     """Release every component whose version is new; a finished release that runs again does nothing.
 
@@ -46,6 +43,7 @@ def release(
         config: Path of switchover.toml in the checkout to release.
         dry_run: Show the plan and stop.
         wait_seconds: How long to wait for another release of this repository to end.
+        fill_store: Build again what is released and the store of this machine does not have.
     """
     scope = read_release_scope(Path(config))
     if dry_run:
@@ -54,30 +52,17 @@ def release(
         return plan_to_json(plan.versions, plan.notices)
 
     with release_alone(scope, wait_seconds) as work:
-        prepare_checkout(scope)
+        scope = prepare_checkout(scope, config)
+        _, resumed = bring_out(scope, ask_registries(scope, "", public=True), work)
         plan = check_versions(scope)
         show_versions(scope.project, plan)
         commit, proposal = commit_or_propose(scope, plan)
-        pending = ask_registries(scope, commit)
-        tested = test_commits(scope, pending)
+        tested, released = bring_out(scope, ask_registries(scope, commit, fill_store=fill_store), work)
 
-        built = build_component.map(unmapped(scope), pending, unmapped(tested), unmapped(work)).result()
-        scanned = scan_component.map(unmapped(scope), built, unmapped(work)).result()
-        show_findings.map(unmapped(scope), scanned).result()
-        signed = sign_component.map(unmapped(scope), [require_passed(each) for each in scanned]).result()
-        by_component = {each.component: require_passed(each) for each in signed}
-
-        published = []
-        for group in group_pending(plan.packages, pending):
-            ready = [by_component[each.component] for each in group]
-            published += publish_component.map(unmapped(scope), ready).result()
-
-        tagged = tag_component.map(unmapped(scope), published).result()
-        paged = make_page.map(unmapped(scope), tagged, unmapped(work)).result()
-        pointed = tuple(move_pointers.map(unmapped(scope), paged).result())
-        forget_marks(scope, pointed)
-
-    report = report_to_json(scope.project, ReleaseReport(plan, commit, proposal, tested, pointed))
-    announce_release(report)
-    tell_release(scope, report)
+        # Told before it is forgotten that it was under way: a run that was killed here tells it again.
+        done = (*resumed, *released)
+        report = report_to_json(scope.project, ReleaseReport(plan, commit, proposal, tested, done))
+        announce_release(report)
+        tell_release(scope, report)
+        forget_marks(scope, done)
     return report

@@ -32,7 +32,10 @@ _BAD = [StateType.FAILED, StateType.CRASHED]
 
 
 def tell_of_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """Tell those whom `release.notify` names, of a dry run nobody. Never raises: what stopped the release is what people should see."""
+    """Tell those whom `release.notify` names; of a dry run nobody is told.
+
+    Never raises: what stopped the release is what people should see.
+    """
     log = flow_run_logger(flow_run, flow)
     # A run made through the API carries only the parameters that were given.
     given = flow_run.parameters

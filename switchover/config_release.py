@@ -131,6 +131,10 @@ class ReleaseConfig(Section):
         None,
         description="Git tag of a release; `{name}@{version}`, of a repository of one package `v{version}`, if absent.",
     )
+    compat: Literal[2, 3] | None = Field(
+        None,
+        description="The major of changesets whose rules count; absent: the one that package.json declares, else 3.",
+    )
     single_version: bool = Field(default=False, description="All packages have one version and move together.")
     test: list[str] | None = Field(
         None, min_length=1, description="Run in an export of the commit before anything is built; {python} is allowed."
@@ -142,6 +146,9 @@ class ReleaseConfig(Section):
     )
     remote: str | None = Field(
         None, description="The Git remote that commits and tags go to; absent: they stay in the checkout."
+    )
+    branches: tuple[str, ...] = Field(
+        (), description="Branches that may be released from, as names or globs (`main`, `release/*`); empty: any."
     )
     channels: dict[str, Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]] = Field(
         default_factory=dict,

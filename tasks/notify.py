@@ -26,7 +26,7 @@ from switchover.adapters.release_tools import ReleaseScope
 from switchover.decide.harmless_text import defuse
 from switchover.decide.release_message import Message, list_released, write_success
 from switchover.errors import InputError, SwitchoverError
-from switchover.operations.publishing import read_notes
+from switchover.operations.release_page import read_notes
 from tasks.release_scope import open_tools
 
 # They write addresses into their logs, and the address of a webhook is a secret.

@@ -9,7 +9,8 @@ from prefect.cache_policies import NO_CACHE
 
 from switchover.adapters.release_tools import ReleaseScope
 from switchover.operations.progress import Progress
-from switchover.operations.publishing import finish, page, point, publish, tag
+from switchover.operations.publishing import finish, forget_stale, point, publish, tag
+from switchover.operations.release_page import page
 from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
@@ -46,7 +47,7 @@ def tag_component(scope: ReleaseScope, progress: Progress) -> Progress:
 
 @task(
     name="page",
-    task_run_name="page {progress.component}",
+    task_run_name="page {group[0].component.tag}",
     retries=3,
     retry_delay_seconds=5,
     retry_jitter_factor=0.5,
@@ -54,9 +55,9 @@ def tag_component(scope: ReleaseScope, progress: Progress) -> Progress:
     timeout_seconds=900,
     cache_policy=NO_CACHE,
 )
-def make_page(scope: ReleaseScope, progress: Progress, folder: Path) -> Progress:
-    """Make the release page with its files."""
-    return page(open_tools(scope), progress, folder)
+def make_page(scope: ReleaseScope, group: tuple[Progress, ...], folder: Path) -> tuple[Progress, ...]:
+    """Make the page of a tag with its files."""
+    return page(open_tools(scope), group, folder)
 
 
 @task(
@@ -86,4 +87,6 @@ def move_pointers(scope: ReleaseScope, progress: Progress) -> Progress:
 )
 def forget_marks(scope: ReleaseScope, all_progress: tuple[Progress, ...]) -> None:
     """Forget that these releases were under way, last of all."""
-    finish(open_tools(scope), all_progress)
+    tools = open_tools(scope)
+    finish(tools, all_progress)
+    forget_stale(tools, scope.settings)

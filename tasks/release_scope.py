@@ -19,8 +19,9 @@ def open_tools(scope: ReleaseScope) -> ReleaseTools:
 
     A platform without a host of its own is built by the block `switchover-build`, or by the engine of this machine.
     """
+    environ, secret = read_release_environ()
     return open_release_tools(
-        scope, read_release_environ(), lambda platform: open_container_host(scope.hosts.get(platform, BUILD_HOST))
+        scope, environ, lambda platform: open_container_host(scope.hosts.get(platform, BUILD_HOST)), secret
     )
 
 

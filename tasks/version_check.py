@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from switchover.adapters.release_tools import ReleaseScope
+from switchover.adapters.release_tools import ReleaseScope, read_release_scope
 from switchover.operations.pending import Pending, choose_pending
 from switchover.operations.planning import ReleasePlan, plan_release
 from switchover.operations.release import move_versions, prepare
@@ -23,9 +25,13 @@ from tasks.repeating import worth_repeating
     timeout_seconds=300,
     cache_policy=NO_CACHE,
 )
-def prepare_checkout(scope: ReleaseScope) -> None:
-    """Refuse a checkout with uncommitted changes, finish what a killed release left in it, catch up with the remote."""
-    prepare(open_tools(scope))
+def prepare_checkout(scope: ReleaseScope, config: str) -> ReleaseScope:
+    """Refuse a checkout with uncommitted changes, finish what a killed release left in it, catch up with the remote.
+
+    Returns the scope as the configuration states it now: what was fetched may have brought another one.
+    """
+    prepare(open_tools(scope), scope.settings)
+    return read_release_scope(Path(config))
 
 
 @task(
@@ -66,7 +72,12 @@ def commit_or_propose(scope: ReleaseScope, plan: ReleasePlan) -> tuple[str, str]
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )
-def ask_registries(scope: ReleaseScope, after_commit: str) -> tuple[Pending, ...]:
-    """List what is not completely released, as of `after_commit` (empty: no version moved)."""
+def ask_registries(
+    scope: ReleaseScope, after_commit: str, *, public: bool = False, fill_store: bool = False
+) -> tuple[Pending, ...]:
+    """List what is not completely released, as of `after_commit` (empty: no version moved).
+
+    With `public` only what others can see already, with `fill_store` also what this machine has no bytes of.
+    """
     _ = after_commit  # orders the tasks: asked before the commit, the answer would be another one
-    return choose_pending(open_tools(scope), scope.settings)
+    return choose_pending(open_tools(scope), scope.settings, public=public, fill_store=fill_store)

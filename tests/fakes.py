@@ -364,6 +364,10 @@ class InMemoryArtifactStore:
     def find_artifact(self, name: str, version: str, kind: str) -> Artifact | None:
         return self._artifacts.get((name, version, kind))
 
+    def forget(self, name: str, version: str) -> None:
+        if (name, version) not in self._releases:
+            self._artifacts = {key: each for key, each in self._artifacts.items() if key[:2] != (name, version)}
+
     def fetch(self, digest: str) -> Path:
         path = self._path(digest)
         if not path.exists():

@@ -28,6 +28,10 @@ class InMemoryDestination:
     effects: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def moves_pointers(self) -> bool:
+        return True
+
     def find(self, component: Component) -> Published | None:
         return self.versions.get(component.package, {}).get(component.version)
 

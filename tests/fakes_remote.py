@@ -71,15 +71,16 @@ class InMemoryRemote:
         for tag, there in self.shared.tags.items():
             self._refuse_moved(tag, self.checkout.tags.get(tag, there), there)
         self.checkout.tags.update(self.shared.tags)
-        self.checkout.marks.update(self.shared.marks)
+        self.checkout.marks = dict(self.shared.marks)
         self.checkout.seen = self.shared.branches.get(self.checkout.branch, "")
         if self.shared.contains(self.checkout.seen, self.checkout.head):
             self.checkout.head = self.checkout.seen
         self._refuse_diverged()
 
-    def push_branch(self) -> None:
+    def push_branch(self, commit: str = "") -> None:
         self._refuse_diverged()
-        if self.checkout.head == self.checkout.seen:
+        head = commit or self.checkout.head
+        if head == self.checkout.seen:
             return
         self._require_lock()
         if self.shared.branches.get(self.checkout.branch, "") != self.checkout.seen:
@@ -89,7 +90,7 @@ class InMemoryRemote:
                 found="somebody pushed meanwhile",
                 next_step="run again",
             )
-        self.shared.branches[self.checkout.branch] = self.checkout.seen = self.checkout.head
+        self.shared.branches[self.checkout.branch] = self.checkout.seen = head
 
     def push_commit(self, commit: str, branch: str) -> None:
         if self.shared.branches.get(branch) != commit:

@@ -85,7 +85,8 @@ def new_workspace(root: Path) -> Repository:
             ".gitignore": ".switchover/\n",
             "switchover.toml": (
                 '[project]\nname = "acme"\n\n[services.cart]\npath = "services/cart"\n'
-                'command = ["{python}", "main.py"]\n\n[environments.production]\n'
+                'command = ["{python}", "main.py"]\n\n[environments.production]\n\n'
+                '[release.scan]\nscanners = ["secrets", "misconfiguration"]\n'
             ),
         },
     )

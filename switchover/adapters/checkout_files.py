@@ -10,7 +10,7 @@ from switchover.decide.globs import expand_braces, is_glob, matches
 from switchover.errors import InputError
 
 # What tells a workspace; everything else that is not checked out is of no interest.
-MANIFESTS = frozenset({"package.json", "pyproject.toml", "pnpm-workspace.yaml"})
+MANIFESTS = frozenset({"package.json", "pyproject.toml", "pnpm-workspace.yaml", "lerna.json"})
 CHANGESETS = ".changeset/"
 LEFT_OUT = "node_modules"
 
@@ -35,6 +35,10 @@ class CheckoutFiles:
             raise InputError(
                 f"{path} cannot be read", expected="UTF-8", found=str(error), next_step="correct the file"
             ) from error
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return path in self._hidden or (self._root / path).is_file()
 
     def list_files(self, folder: str) -> tuple[str, ...]:
         """The names of the files right in a folder, sorted."""

@@ -116,6 +116,13 @@ class FolderArtifacts:
         known = self._read_index(name)["artifacts"].get(f"{version} {kind}")
         return Artifact(**known) if known else None
 
+    def forget(self, name: str, version: str) -> None:
+        """Drop what `put` stored of a version that was never entered; of one that was, nothing. Bytes stay."""
+        with _disk_errors(f"{name} {version} cannot be forgotten"), self._changing(name) as index:
+            if version not in index["releases"]:
+                kept = {key: known for key, known in index["artifacts"].items() if known["version"] != version}
+                index["artifacts"] = kept
+
     def _blob(self, digest: str) -> Path:
         return self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
 

@@ -84,17 +84,22 @@ class GitHistory:
         The same edits on the same HEAD give the same hash, unless Git is told to sign. `InputError` where it is and
         cannot.
         """
-        parent = run(self._git, "rev-parse", "HEAD")
-        commit = make_commit(self._git, parent, edits, message)
-        run(self._git, "update-ref", UNFINISHED, commit)
-        run(self._git, "update-ref", "-m", message.split("\n", 1)[0], "HEAD", commit, parent)
-        self._bring_work_tree(tuple(edit.path for edit in edits))
-        run(self._git, "update-ref", "-d", UNFINISHED)
+        commit = self.write_commit(edits, message)
+        self.advance(commit)
         return commit
 
     def write_commit(self, edits: tuple[Edit, ...], message: str) -> str:
         """Make the commit that `commit_edits` would make, without moving anything; return its hash."""
         return make_commit(self._git, run(self._git, "rev-parse", "HEAD"), edits, message)
+
+    def advance(self, commit: str) -> None:
+        """Bring HEAD and the work tree to a commit of `write_commit` on top of it; interrupted as `commit_edits`."""
+        named = run(self._git, "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--relative", commit)
+        subject = run(self._git, "log", "-1", "--format=%s", commit)
+        run(self._git, "update-ref", UNFINISHED, commit)
+        run(self._git, "update-ref", "-m", subject, "HEAD", commit, run(self._git, "rev-parse", f"{commit}^"))
+        self._bring_work_tree(tuple(path for path in named.split("\0") if path))
+        run(self._git, "update-ref", "-d", UNFINISHED)
 
     def reserve(self, tag: str, *, stored: bool) -> str:
         """The commit that the release behind `tag` is made from; what no tag says is marked.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from switchover.adapters.git_program import GitProgram, run
+from switchover.adapters.git_program import GitProgram, answers, run
 from switchover.decide.versions import Commit
 
 # Begins a record; no line of a message and hardly a file name begins with it.
@@ -118,18 +118,12 @@ def _spread(program: GitProgram, points: tuple[str, ...], *, bounded: bool) -> d
 
     `bounded`: without those that all points contain, as far as that is easily known.
     """
-    shape = "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)%00%(committerdate:unix)%(*committerdate:unix)"
-    lines = (line.split("\0") for line in run(program, "for-each-ref", shape, "refs/tags").splitlines())
-    tags = {name: (int(date or 0), peeled or own) for name, own, peeled, date in lines}
-    placed = {point: tags.get(point, (0, point)) for point in points}
+    shas = run(program, "rev-parse", *(f"{_name(point)}^{{commit}}" for point in points)).splitlines()
     reached: dict[str, int] = {}
-    for bit, (_, sha) in enumerate(placed.values()):
+    for bit, sha in enumerate(shas):
         reached[sha] = reached.get(sha, 0) | 1 << bit
-    reach = ["HEAD"]
-    if bounded and all(point in tags for point in points):
-        oldest = min(placed.values())[1]
-        after = run(program, "for-each-ref", "--contains", oldest, "--format=%(refname:strip=2)", "refs/tags")
-        reach += [f"^{oldest}"] if set(points) <= set(after.splitlines()) else []
+    common = answers(program, "merge-base", "--octopus", *dict.fromkeys(shas)) if bounded else ""
+    reach = ["HEAD", f"^{common}"] if common else ["HEAD"]
     ordered: dict[str, int] = {}
     for line in run(program, "rev-list", "--topo-order", "--parents", *reach).splitlines():
         sha, *parents = line.split(" ")

@@ -117,8 +117,8 @@ def attempt(
     With `seconds` it has no terminal either, so that nothing can wait there for a person.
     """
     # Quoted paths would hide what a path really is, signatures are shown among what is asked for, and a lock for a
-    # mere look disturbs a person at work.
-    settings = ("-c", "core.quotePath=false", "-c", "log.showSignature=false")
+    # mere look disturbs a person at work. Hooks are code of the repository: they must not see what a release knows.
+    settings = ("-c", "core.quotePath=false", "-c", "log.showSignature=false", "-c", f"core.hooksPath={os.devnull}")
     command = ["git", *settings, "--no-optional-locks", "--literal-pathspecs", *arguments]
     with tempfile.TemporaryFile() as given:
         given.write((text or "").encode("utf-8", "surrogateescape"))

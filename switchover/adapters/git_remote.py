@@ -65,6 +65,8 @@ class GitRemote:
     def catch_up(self) -> None:
         """Fetch branch, tags and marks, and bring the branch forward to the remote's; being ahead is fine.
 
+        Marks that are not there any more are gone here too.
+
         `InputError` when the two have diverged, for a tag that is elsewhere there, and for a detached HEAD. A
         shallow clone gets what leads on from it; it is completed only where nothing else tells how the two relate.
         """
@@ -74,18 +76,19 @@ class GitRemote:
         self._refuse_moved_tags(there)
         wanted = [f"+{ref}:{seen_ref}"] if ref in there else []
         self._transport.fetch([*wanted, *self._list_missing(there)], "--no-tags")
+        self._forget_marks(there)
         if ref in there:
             self._bring_forward(branch, self._find_seen(branch))
         else:
             run(self._git, "update-ref", "-d", seen_ref)
 
-    def push_branch(self) -> None:
+    def push_branch(self, commit: str = "") -> None:
         """Bring the branch that is checked out there; `BusyError` when it is not what `catch_up` has seen.
 
         `InputError` with the server's words where it lets nobody push there.
         """
         branch = require_branch(self._git)
-        head, seen = run(self._git, "rev-parse", "HEAD"), self._find_seen(branch)
+        head, seen = commit or run(self._git, "rev-parse", "HEAD"), self._find_seen(branch)
         if head == seen:
             return
         if seen and not self._contains(head, seen):
@@ -167,6 +170,12 @@ class GitRemote:
             if ref.startswith(space + _UNDER_WAY)
         }
         return [*(f"{ref}:{ref}" for ref in tags), *(f"+{ref}:{mark}" for mark, ref in marks.items())]
+
+    def _forget_marks(self, there: dict[str, str]) -> None:
+        """A mark that is not there is of a release that another machine has ended, or that never made anything."""
+        under_way = {ref.removeprefix(space + _UNDER_WAY) for space in SPACES for ref in there}
+        for tag in set(self._history.read_marks()) - under_way:
+            self._history.drop_mark(tag)
 
     def _refuse_moved_tags(self, there: dict[str, str]) -> None:
         """Two objects for one commit (put by two machines) are no matter: the commit counts."""

@@ -47,6 +47,11 @@ class ImageRegistry:
         self._seconds = seconds
         self._registries: dict[str, OciRegistry] = {}
 
+    @property
+    def moves_pointers(self) -> bool:
+        """Who may push may move tags."""
+        return True
+
     def find(self, component: Component) -> Published | None:
         """The image that the version's tag names, by the digest of its bytes."""
         found = self._find(component)

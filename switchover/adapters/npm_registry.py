@@ -71,6 +71,11 @@ class NpmRegistry:
         self._provenance = provenance
         self._final_tag = final_tag
 
+    @property
+    def moves_pointers(self) -> bool:
+        """Only with a token: neither OIDC nor npm's own login moves tags from here."""
+        return self._may_move
+
     def find(self, component: Component) -> Published | None:
         """The component's version as the registry has it, or None. One that was unpublished is not there."""
         return self._describe(component, self._api.read_packument(component.package))

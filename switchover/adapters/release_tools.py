@@ -39,6 +39,21 @@ from switchover.operations.release_ports import Destination, Forge, ReleaseTools
 if TYPE_CHECKING:
     from docker import DockerClient
 
+# What others keep their secrets in, and what a build could sign or publish with in our name.
+_SECRETS = (
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_RUNTIME_TOKEN",
+    "COSIGN_PASSWORD",
+    "COSIGN_PRIVATE_KEY",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "NODE_AUTH_TOKEN",
+    "NPM_TOKEN",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_API_KEY",
+    "SIGSTORE_ID_TOKEN",
+)
 OpenHost = Callable[[str], "DockerClient"]
 
 
@@ -71,12 +86,14 @@ def read_release_scope(path: Path) -> ReleaseScope:
         services=services,
         private_packages=release.private_packages,
         tag_format=release.tag_format or "",
+        compat=release.compat,
         single_version=release.single_version,
         channel=_read_channel(config),
         commits=release.commits.enabled,
         squashed=release.commits.squashed,
         reverts=release.commits.reverts,
         proposed=release.versions == "pull-request",
+        branches=(*release.branches, *release.channels) if release.branches else (),
     )
     return ReleaseScope(
         config.project.name, config.root, config.artifacts_folder(), settings, release, _choose_repositories(config)
@@ -91,11 +108,15 @@ def read_plan_settings(repository: Path) -> ReleaseSettings:
 
 
 def open_release_tools(
-    scope: ReleaseScope, environ: Mapping[str, str], open_host: OpenHost | None = None
+    scope: ReleaseScope,
+    environ: Mapping[str, str],
+    open_host: OpenHost | None = None,
+    hidden: frozenset[str] = frozenset(),
 ) -> ReleaseTools:
     """Everything that the stages work with, out of what this machine and `environ` have.
 
     `open_host` opens the container engine that builds for a platform; None: the one that `DOCKER_HOST` names.
+    Builds and tests of the repository see no secret that is known by its name, and nothing in `hidden`.
     """
     store = FolderArtifacts(scope.artifacts)
     open_client = open_client_from(environ)
@@ -107,7 +128,7 @@ def open_release_tools(
         source=f"https://github.com/{config.github.repository}" if config.github else "",
         choose_buildx=lambda: choose_buildx(_choose_builder(config), environ),
     )
-    secrets = _name_secrets(config)
+    secrets = _name_secrets(config) | hidden
     return ReleaseTools(
         workspace=FolderWorkspace(scope.root),
         history=GitHistory(scope.root),
@@ -171,7 +192,7 @@ def _choose_builder(config: ReleaseConfig) -> Literal["auto", "engine", "buildx"
 
 def _name_secrets(config: ReleaseConfig) -> frozenset[str]:
     """The variables that no build script and no test of the repository may see."""
-    named = {config.sign.key_variable, "COSIGN_PASSWORD", USER, PASSWORD}
+    named = {config.sign.key_variable, USER, PASSWORD, *_SECRETS}
     named |= {config.npm.token_variable or ""} if config.npm else set()
     named |= {config.github.token_variable} if config.github else set()
     return frozenset(named - {""})

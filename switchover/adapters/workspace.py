@@ -15,7 +15,7 @@ from switchover.adapters.manifest_values import read_npm_package, read_python_pa
 from switchover.adapters.workspace_patterns import read_npm_patterns, read_patterns
 from switchover.decide.changeset_config import FILE, ChangesetConfig, parse_changeset_config
 from switchover.decide.changesets import Changeset, parse_changeset
-from switchover.decide.globs import matches
+from switchover.decide.globs import is_negated, matches
 from switchover.decide.packages import Kind, Package
 from switchover.decide.prerelease import FILE as PRE_FILE
 from switchover.decide.prerelease import USED_FOLDER, parse_pre_state
@@ -24,9 +24,14 @@ from switchover.errors import InputError
 from switchover.operations.release_ports import WorkspaceState
 
 PNPM = "pnpm-workspace.yaml"
+LERNA = "lerna.json"
+LERNA_DEFAULT = ("packages/*",)
+YARN_LOCK = "yarn.lock"
 ENGINE = "@changesets/cli"
 # Files in .changeset/ that are for readers and tools.
 NOT_CHANGESETS = frozenset({"AGENTS.md", "CLAUDE.md", "GEMINI.md"})
+# The major of changesets that looks at `workspaces` in package.json before it looks at anything else.
+FIRST_BY_MANIFEST = 2
 MAJOR = re.compile(r"(?:npm:.*@)?[\s^~>=v]*(?P<major>[0-9]+)")
 
 
@@ -42,7 +47,8 @@ class FolderWorkspace:
         Raises `InputError` that names the file for everything that cannot be read.
         """
         files = CheckoutFiles(self.root)
-        packages = _read_packages(files, service_folders)
+        major = _read_engine(files)
+        packages = _read_packages(files, service_folders, major)
         if not packages:
             raise InputError(
                 f"there is nothing to release in {self.root}",
@@ -56,7 +62,7 @@ class FolderWorkspace:
             _read_changesets(files),
             ChangesetConfig() if config is None else parse_changeset_config(config),
             None if pre is None else parse_pre_state(pre),
-            _read_engine(files),
+            major,
         )
 
     def read_texts(self, paths: tuple[str, ...]) -> dict[str, str]:
@@ -65,15 +71,16 @@ class FolderWorkspace:
         return {path: text for path in paths if (text := files.read(path)) is not None}
 
 
-def _read_packages(files: CheckoutFiles, service_folders: tuple[str, ...]) -> tuple[Package, ...]:
-    patterns = _read_patterns(files)
+def _read_packages(files: CheckoutFiles, service_folders: tuple[str, ...], major: int | None) -> tuple[Package, ...]:
+    patterns = _read_patterns(files, major)
     folders = set(service_folders) | _expand(files, patterns)
     if not patterns:
         folders.add("")
     found = [package for folder in sorted(folders) if (package := _read_package(files, folder))]
     seen: dict[str, Package] = {}
     for package in found:
-        if package.name in seen:
+        # Fixtures are often copied with their names. Changesets takes the last of them, too.
+        if package.name in seen and not (package.private and seen[package.name].private):
             raise InputError(
                 f"two packages are called {package.name}",
                 expected="every name once in a workspace",
@@ -81,7 +88,7 @@ def _read_packages(files: CheckoutFiles, service_folders: tuple[str, ...]) -> tu
                 next_step="rename one of them",
             )
         seen[package.name] = package
-    return _match_python_names(found)
+    return _match_python_names(list(seen.values()))
 
 
 def _read_package(files: CheckoutFiles, folder: str) -> Package | None:
@@ -111,26 +118,49 @@ def _match_python_names(packages: list[Package]) -> tuple[Package, ...]:
     )
 
 
-def _read_patterns(files: CheckoutFiles) -> tuple[str, ...]:
-    """Globs of member folders, from whichever root manifest states them."""
-    patterns: tuple[str, ...] = ()
-    if (text := files.read("package.json")) is not None:
-        patterns += read_npm_patterns(_parse_json(text, "package.json"), "package.json")
-    if (text := files.read(PNPM)) is not None:
-        patterns += read_patterns(_parse_yaml(text, PNPM), "packages", PNPM)
-    if (text := files.read("pyproject.toml")) is not None:
-        document = _parse_toml(text, "pyproject.toml")
-        patterns += read_patterns(document, "tool.uv.workspace.members", "pyproject.toml")
-    return patterns
+def _read_patterns(files: CheckoutFiles, major: int | None) -> tuple[str, ...]:
+    """Globs of member folders: those of the npm packages and those of the Python ones."""
+    npm, pnpm, python = _read_npm_globs(files), _read_pnpm_globs(files), _read_python_globs(files)
+    if npm and pnpm:
+        # One of the two is for other tools. This is how the majors of changesets choose.
+        npm_first = major == FIRST_BY_MANIFEST or files.has(YARN_LOCK)
+        return (npm if npm_first else pnpm) + python
+    return (npm or pnpm or _read_lerna_globs(files)) + python
+
+
+def _read_npm_globs(files: CheckoutFiles) -> tuple[str, ...]:
+    text = files.read("package.json")
+    return () if text is None else read_npm_patterns(_parse_json(text, "package.json"), "package.json")
+
+
+def _read_pnpm_globs(files: CheckoutFiles) -> tuple[str, ...]:
+    text = files.read(PNPM)
+    return () if text is None else read_patterns(_parse_yaml(text, PNPM), "packages", PNPM)
+
+
+def _read_python_globs(files: CheckoutFiles) -> tuple[str, ...]:
+    text = files.read("pyproject.toml")
+    if text is None:
+        return ()
+    return read_patterns(_parse_toml(text, "pyproject.toml"), "tool.uv.workspace.members", "pyproject.toml")
+
+
+def _read_lerna_globs(files: CheckoutFiles) -> tuple[str, ...]:
+    text = files.read(LERNA)
+    document = _parse_json(text, LERNA) if text is not None else {"useWorkspaces": True}
+    if document.get("useWorkspaces") is True:
+        return ()
+    return read_patterns(document, "packages", LERNA) or LERNA_DEFAULT
 
 
 def _expand(files: CheckoutFiles, patterns: Iterable[str]) -> set[str]:
     folders: set[str] = set()
     for pattern in patterns:
-        plain = pattern.removeprefix("!").removeprefix("./").rstrip("/")
+        negated = is_negated(pattern)
+        plain = pattern[negated:].removeprefix("./").rstrip("/")
         if plain in {"", "."}:
             folders.add("")
-        elif pattern.startswith("!"):
+        elif negated:
             folders = {folder for folder in folders if not matches(plain, folder)}
         else:
             folders |= files.find_folders(plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from switchover.decide.globs import is_understood
+from switchover.decide.globs import is_negated, is_understood
 from switchover.errors import InputError
 
 
@@ -37,11 +37,13 @@ def read_patterns(document: dict[str, Any], key: str, file: str) -> tuple[str, .
 
 
 def _require_inside(pattern: str, key: str, file: str) -> None:
-    parts = PurePosixPath(pattern.removeprefix("!")).parts
+    parts = PurePosixPath(pattern[is_negated(pattern) :]).parts
     if "\0" in pattern or "/" in parts or ".." in parts:
         raise _refuse(file, key, "folders below the root", pattern)
     if not is_understood(pattern):
-        raise _refuse(file, key, "globs of *, **, ?, [abc], {a,b} and a leading !", pattern)
+        raise _refuse(file, key, "globs of *, **, ?, [abc], {a,b}, @(a|b), !(a|b) at the end and a leading !", pattern)
+    if any(part.count("(") != part.count(")") for part in parts):
+        raise _refuse(file, key, "alternatives within one folder name", pattern)
     # It would mean no more than a plain star, which nobody who writes it wants.
     if any("**" in part and part != "**" for part in parts):
         raise _refuse(file, key, "'**' to stand for whole folders", pattern)

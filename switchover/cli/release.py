@@ -15,8 +15,9 @@ from switchover.cli.output import emit
 from switchover.cli.plan import describe_plan
 from switchover.cli.prefect_run import prepare_prefect
 from switchover.decide.plan_json import plan_to_json
-from switchover.operations.planning import plan_release
+from switchover.operations.planning import ReleaseSettings, plan_release
 from switchover.operations.release import release as run_stages
+from switchover.operations.release_ports import ReleaseTools
 from switchover.operations.release_report import report_to_json
 from switchover.operations.withdrawal import Withdrawal
 from switchover.operations.withdrawal import withdraw as withdraw_version
@@ -29,6 +30,7 @@ from switchover.operations.withdrawal import withdraw as withdraw_version
 @click.option(
     "--wait", "wait_seconds", default=0.0, show_default=True, help="Seconds to wait for another release to end."
 )
+@click.option("--fill-store", is_flag=True, help="Build again what is released and this machine has no bytes of.")
 @click.option("--withdraw", metavar="VERSION", help="Take `name@version` back, as far as registries allow.")
 @click.option("--reason", default="", help="Why, for those who meet the withdrawn version.")
 @click.pass_context
@@ -40,6 +42,7 @@ def release(
     dry_run: bool,
     direct: bool,
     wait_seconds: float,
+    fill_store: bool,
     withdraw: str | None,
     reason: str,
 ) -> None:
@@ -56,7 +59,11 @@ def release(
     if dry_run:
         _show_plan(scope, as_json=as_json)
         return
-    result = _release_directly(scope, wait_seconds) if direct else _release_by_flow(path, wait_seconds)
+    result = (
+        _release_directly(path, scope.project, wait_seconds, fill_store=fill_store)
+        if direct
+        else _release_by_flow(path, wait_seconds, fill_store=fill_store)
+    )
     emit(result, _describe(result), as_json=as_json)
 
 
@@ -66,28 +73,36 @@ def _show_plan(scope: ReleaseScope, *, as_json: bool) -> None:
     emit(plan_to_json(planned.versions, planned.notices), describe_plan(planned), as_json=as_json)
 
 
-def _release_directly(scope: ReleaseScope, wait_seconds: float) -> dict[str, Any]:
+def _release_directly(config: Path, project: str, wait_seconds: float, *, fill_store: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="switchover-release-") as folder:
-        done = run_stages(open_release_tools(scope, os.environ), scope.settings, Path(folder), wait_seconds)
-    return report_to_json(scope.project, done)
+
+        def reopen() -> tuple[ReleaseTools, ReleaseSettings]:
+            fresh = read_release_scope(config)
+            return open_release_tools(fresh, os.environ), fresh.settings
+
+        done = run_stages(reopen, Path(folder), wait_seconds, fill_store=fill_store)
+    return report_to_json(project, done)
 
 
-def _release_by_flow(config: Path, wait_seconds: float) -> dict[str, Any]:
+def _release_by_flow(config: Path, wait_seconds: float, *, fill_store: bool) -> dict[str, Any]:
     prepare_prefect("this release", "; or add --direct, which needs none")
     # Prefect takes seconds to import, and everything else on this command line does without it.
     from flows.release import release as release_flow  # noqa: PLC0415
 
-    result: dict[str, Any] = release_flow(config=str(config), wait_seconds=wait_seconds)
+    result: dict[str, Any] = release_flow(config=str(config), wait_seconds=wait_seconds, fill_store=fill_store)
     return result
 
 
 def _withdraw(scope: ReleaseScope, wanted: str, reason: str, *, as_json: bool) -> int:
     done = withdraw_version(open_release_tools(scope, os.environ), scope.settings, wanted, reason)
-    lines = [f"{done.component} is withdrawn", *(f"    {each.stage}: {each}" for each in done.outcomes)]
-    if not done.complete:
+    lines: list[str] = []
+    for each in done:
+        lines += [f"{each.component} is withdrawn", *(f"    {one.stage}: {one}" for one in each.outcomes)]
+    complete = all(each.complete for each in done)
+    if not complete:
         lines.append("some of it did not happen; run the same again")
-    emit(_withdrawal_to_json(done), "\n".join(lines), as_json=as_json)
-    return 0 if done.complete else 1
+    emit({"withdrawn": [_withdrawal_to_json(each) for each in done]}, "\n".join(lines), as_json=as_json)
+    return 0 if complete else 1
 
 
 def _withdrawal_to_json(done: Withdrawal) -> dict[str, Any]:

@@ -63,10 +63,11 @@ class Component:
         return f"{self.name}@{self.version}"
 
 
-def choose_tag_format(packages: tuple[Package, ...], stated: str = "") -> str:
-    """The stated format, else `v{version}` for a repository that is one package and `{name}@{version}`."""
-    chosen = stated or (SINGLE_TAG_FORMAT if [each.folder for each in packages] == [""] else MANY_TAG_FORMAT)
-    if "{version}" not in chosen or (len(packages) > 1 and "{name}" not in chosen):
+def choose_tag_format(packages: tuple[Package, ...], stated: str = "", *, single_version: bool = False) -> str:
+    """The stated format, else `v{version}` for a repository of one package or one version, and `{name}@{version}`."""
+    single = single_version or [each.folder for each in packages] == [""]
+    chosen = stated or (SINGLE_TAG_FORMAT if single else MANY_TAG_FORMAT)
+    if "{version}" not in chosen or (len(packages) > 1 and not single_version and "{name}" not in chosen):
         raise InputError(
             "the tag format cannot tell releases apart",
             expected="{version} in it, and {name} where there is more than one package",
@@ -83,9 +84,14 @@ def write_tag(tag_format: str, name: str, version: str) -> str:
 
 def find_withdrawn(component: Component, versions: Iterable[str], tags: Iterable[str]) -> tuple[str, ...]:
     """The versions of a component whose tags are among `tags`."""
-    before, _, after = component.tag.rpartition(component.version)
     gone = set(tags)
-    return tuple(version for version in versions if f"{before}{version}{after}" in gone)
+    return tuple(version for version in versions if write_next_tag(component, version) in gone)
+
+
+def write_next_tag(component: Component, version: str) -> str:
+    """The tag of another version of the same component."""
+    before, _, after = component.tag.rpartition(component.version)
+    return f"{before}{version}{after}"
 
 
 def choose_components(
@@ -109,7 +115,22 @@ def choose_components(
             tag = write_tag(tag_format, package.name, package.version)
             kind = _choose_kind(package)
             chosen.append(Component(package.name, package.name, package.version, kind, package.folder, tag))
+    _refuse_doubles(chosen)
     return tuple(chosen)
+
+
+def _refuse_doubles(components: list[Component]) -> None:
+    """A release is known by its name: two of one name would be taken for each other."""
+    seen: dict[str, Component] = {}
+    for component in components:
+        other = seen.setdefault(component.name, component)
+        if other is not component:
+            raise InputError(
+                f"two things that are released are called {component.name}",
+                expected="every service and package with a name of its own",
+                found=f"a {other.kind} in {other.folder or '.'}, and a {component.kind} in {component.folder or '.'}",
+                next_step="give the service another name in switchover.toml; `package` says which package it is",
+            )
 
 
 def _choose_service_kind(service: Service) -> ComponentKind:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semver import Version
+
 from switchover.decide.bumps import Bump, choose_highest
 from switchover.decide.commits import judge_commit
 from switchover.decide.packages import Package, find_bundled, find_owner, map_folders
@@ -75,11 +77,14 @@ class Intent:
 class _Reader:
     """Reads commits. Whose files one touches is looked up once, however many packages ask."""
 
-    def __init__(self, packages: tuple[Package, ...], settings: PlanSettings) -> None:
+    def __init__(
+        self, packages: tuple[Package, ...], settings: PlanSettings, histories: dict[str, PackageHistory]
+    ) -> None:
         self._folders = map_folders(packages)
         self._settings = settings
         self._seen: set[str] = set()
         self._touching: dict[str, set[str]] = {}
+        self._markers = _find_markers(histories)
 
     def read(self, own: frozenset[str], commits: tuple[Commit, ...]) -> tuple[CommitEntry, ...]:
         """The entries of the commits that touch one of these packages."""
@@ -94,6 +99,12 @@ class _Reader:
             for commit in read.commits
             if judge_commit(commit) is not Bump.NONE
         )
+
+    def read_since_marker(self, package: Package, commits: tuple[Commit, ...]) -> tuple[Commit, ...] | None:
+        """The commits after the release commit that set the present version, or None if there is none."""
+        shas = self._markers.get(f"{RELEASE_TOKEN}: {package.name}@{package.version}", set())
+        ends = (at for at, commit in enumerate(commits) if commit.sha in shas)
+        return next((commits[:at] for at in ends), None) if shas else None
 
     def _note(self, commit: Commit) -> None:
         self._seen.add(commit.sha)
@@ -114,9 +125,11 @@ def read_intents(
     `in_mode`: changesets' own prerelease mode says when prereleases end. Raises `InputError` for a version that is
     none, naming its file.
     """
-    reader = _Reader(packages, settings)
+    reader = _Reader(packages, settings, histories)
     return {
-        package.name: _read_intent(
+        package.name: Intent(str(_require_version(package)))
+        if settings.is_silent(package)
+        else _read_intent(
             package,
             _list_own(package, packages, scope, settings),
             histories.get(package.name, PackageHistory()),
@@ -157,16 +170,9 @@ def _read_intent(
 
 def _read_since_release(package: Package, own: frozenset[str], history: PackageHistory, reader: _Reader) -> Intent:
     """Which commits ask for a change of this package, and from which version on."""
-    version = parse_version(package.version)
-    if version is None:
-        raise InputError(
-            f"{package.manifest} has a version that cannot be planned from",
-            expected="a semantic version such as 1.4.0",
-            found=repr(package.version),
-            next_step="correct the version in the manifest",
-        )
+    version = _require_version(package)
     tagged = parse_version(history.tagged_version) if history.tagged_version else None
-    since = _commits_since_marker(package, history.commits) if tagged != version else None
+    since = reader.read_since_marker(package, history.commits) if tagged != version else None
     if since is None and tagged is not None and tagged >= version:
         notice = f"{package.name}: the last tag {tagged} is ahead of {package.version} in {package.manifest}"
         entries = reader.read(own, history.commits)
@@ -178,10 +184,25 @@ def _read_since_release(package: Package, own: frozenset[str], history: PackageH
     return Intent(package.version, unreleased=True)
 
 
-def _commits_since_marker(package: Package, commits: tuple[Commit, ...]) -> tuple[Commit, ...] | None:
-    """The commits after the release commit that set the present version, or None if there is none."""
-    marker = f"{RELEASE_TOKEN}: {package.name}@{package.version}"
-    for at, commit in enumerate(commits):
-        if marker in commit.message and marker in commit.message.splitlines():
-            return commits[:at]
-    return None
+def _require_version(package: Package) -> Version:
+    version = parse_version(package.version)
+    if version is None:
+        raise InputError(
+            f"{package.manifest} has a version that cannot be planned from",
+            expected="a semantic version such as 1.4.0",
+            found=repr(package.version),
+            next_step="correct the version in the manifest",
+        )
+    return version
+
+
+def _find_markers(histories: dict[str, PackageHistory]) -> dict[str, set[str]]:
+    """The commits that have each line of a release commit in their message."""
+    # Packages that were released together have the very same commits.
+    distinct = {id(history.commits): history.commits for history in histories.values()}.values()
+    found: dict[str, set[str]] = {}
+    for commit in (commit for commits in distinct for commit in commits if RELEASE_TOKEN in commit.message):
+        for line in commit.message.splitlines():
+            if line.startswith(RELEASE_TOKEN):
+                found.setdefault(line, set()).add(commit.sha)
+    return found

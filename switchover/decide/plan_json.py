@@ -8,6 +8,8 @@ from switchover.decide.changesets import Changeset
 from switchover.decide.prerelease import pre_state_to_json
 from switchover.decide.versions import PlannedRelease, VersionPlan
 
+MOST_REASONS = 8
+
 
 def plan_to_json(plan: VersionPlan, notices: tuple[str, ...] = ()) -> dict[str, Any]:
     """Build a JSON document: `changesets` and `releases` as changesets writes them, ours under `switchover`.
@@ -48,9 +50,13 @@ def plan_to_markdown(plan: VersionPlan) -> str:
 
 
 def explain(release: PlannedRelease) -> str:
-    """What asked for a release, in one line."""
-    parts = [f"changeset {identifier}" for identifier in release.changesets]
-    parts += [f"{entry.sha[:7]} {entry.type}: {entry.description}" for entry in release.commits]
+    """What asked for a release, in one line: the weightiest reasons, and how many there are besides."""
+    changesets = [f"changeset {identifier}" for identifier in release.changesets]
+    # A changeset is written for its readers; of many commits those that decided are worth the room.
+    entries = sorted(release.commits, key=lambda entry: -entry.bump.rank)
+    parts = [*changesets, *(f"{entry.sha[:7]} {entry.type}: {entry.description}" for entry in entries)]
+    if len(parts) > MOST_REASONS:
+        parts[MOST_REASONS:] = [f"and {len(parts) - MOST_REASONS} more"]
     return "; ".join(parts).replace("|", "\\|") or "a dependency"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from switchover.decide.globs import is_understood, matches, select, select_by_pattern
+from switchover.decide.globs import is_negated, is_understood, matches, select, select_by_pattern
 from switchover.decide.packages import Package, find_dependents
 from switchover.decide.read_commits import CANCEL, IGNORE
 from switchover.errors import InputError
@@ -18,7 +18,8 @@ Groups = tuple[tuple[str, ...], ...]
 class PlanSettings:
     """What changes the plan. Groups and `ignore` hold package names or globs.
 
-    `private_packages`: version private packages too. `deployed` names packages that are deployed: they are
+    `private_packages`: version private packages too; `private_commits`: for their commits, not only for changesets
+    and for what they depend on. `deployed` names packages that are deployed: they are
     always versioned, and rebuilt with a patch whenever anything of the repository inside them changes.
     `compat` is the major of changesets, 2 or 3. `follow_always`: dependents follow in range or not.
     `peers_when_left`: peer ranges only matter when they are left. `workspace_protocol_only`: ranges without
@@ -30,6 +31,7 @@ class PlanSettings:
     """
 
     private_packages: bool = False
+    private_commits: bool = True
     deployed: frozenset[str] = frozenset()
     ignore: tuple[str, ...] = ()
     fixed: Groups = ()
@@ -45,6 +47,10 @@ class PlanSettings:
     reverts: str = CANCEL
     calculated_snapshots: bool = False
     snapshot_template: str = ""
+
+    def is_silent(self, package: Package) -> bool:
+        """Whether the history of a package asks for nothing."""
+        return package.private and not self.private_commits and package.name not in self.deployed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,9 @@ def expand_names(
     """
     for pattern in patterns:
         if not is_understood(pattern):
-            raise _refuse(setting, "globs of *, **, ?, [abc], {a,b} and a leading !", repr(pattern))
+            raise _refuse(
+                setting, "globs of *, **, ?, [abc], {a,b}, @(a|b), !(a|b) at the end and a leading !", repr(pattern)
+            )
         if compat < NEWEST and _is_stranger(pattern, packages):
             raise _refuse(setting, "names or globs of packages in the workspace", f"{pattern!r}, which matches none")
     names = (package.name for package in packages)
@@ -99,8 +107,8 @@ def expand_names(
 
 
 def _is_stranger(pattern: str, packages: tuple[Package, ...]) -> bool:
-    negated = pattern.startswith("!")
-    return all(matches(pattern.removeprefix("!"), package.name) is negated for package in packages)
+    negated = is_negated(pattern)
+    return all(matches(pattern[negated:], package.name) is negated for package in packages)
 
 
 def _refuse_overlap(groups: Iterable[tuple[str, ...]]) -> None:

@@ -101,12 +101,14 @@ def choose_unused(state: PreState | None, changesets: tuple[Changeset, ...]) -> 
 
 
 def note_used(state: PreState, changesets: tuple[Changeset, ...], packages: tuple[Package, ...]) -> PreState:
-    """The state that changesets 2 writes after a plan: all changesets are used, every package has a first version."""
-    versions = {package.name: package.version for package in packages if package.version}
+    """The state that changesets 2 writes after a plan: all changesets are used, every package has a first version.
+
+    What the state knows already stays where it is, so that a file changes no more than it has to.
+    """
+    known = dict(state.initial_versions)
+    new = {each.name: each.version for each in packages if each.version and each.name not in known}
     return replace(
-        state,
-        changesets=tuple(each.id for each in changesets),
-        initial_versions=tuple((versions | dict(state.initial_versions)).items()),
+        state, changesets=tuple(each.id for each in changesets), initial_versions=tuple((known | new).items())
     )
 
 

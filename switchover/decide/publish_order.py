@@ -12,7 +12,9 @@ from switchover.decide.packages import Package, Section
 
 def plan_order(packages: Iterable[Package], components: Iterable[Component]) -> tuple[tuple[Component, ...], ...]:
     """The components in groups: each group needs only earlier ones. Packages in a cycle go together, at the end."""
-    by_package = {component.package: component for component in components}
+    by_package: dict[str, list[Component]] = {}
+    for component in components:
+        by_package.setdefault(component.package, []).append(component)
     needs = {
         package.name: {
             dependency.name
@@ -29,9 +31,10 @@ def plan_order(packages: Iterable[Package], components: Iterable[Component]) -> 
     # It refuses a cycle and still hands out, in order, everything that is in none.
     with suppress(CycleError):
         sorter.prepare()
+    done: set[str] = set()
     while ready := sorted(sorter.get_ready()):
-        groups.append(tuple(by_package[name] for name in ready))
+        groups.append(tuple(component for name in ready for component in by_package[name]))
         sorter.done(*ready)
-    done = {component.package for group in groups for component in group}
-    left = tuple(by_package[name] for name in sorted(by_package) if name not in done)
+        done |= set(ready)
+    left = tuple(component for name in sorted(by_package) if name not in done for component in by_package[name])
     return (*groups, left) if left else tuple(groups)

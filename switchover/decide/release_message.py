@@ -18,8 +18,8 @@ _OF_ERRORS = re.compile(r"^\s+(expected|found|next):\s+")
 _USER_IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+]*://)[^/\s@]+@")
 # A folder that is another one in every run.
 _PASSING = re.compile(r"switchover-release-\w+")
-# A release that was completed has its tag, made by this run or by one before it that was killed.
-_COMPLETED = ("done", "skipped: already there")
+_DONE = "done"
+_TAGGED_BEFORE = "skipped: already there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,13 @@ class Message:
 
 def list_released(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The components of a report that are completely released now, and were not before."""
-    return [each for each in report["components"] if each["stages"].get("tag", "").startswith(_COMPLETED)]
+    return [each for each in report["components"] if _is_fresh(each)]
+
+
+def _is_fresh(component: Mapping[str, Any]) -> bool:
+    """Whether this run released it: it put the tag, or it ended what a killed run had begun."""
+    tag = component["stages"].get("tag", "")
+    return bool(tag.startswith(_DONE) or (component["resumed"] and tag == _TAGGED_BEFORE))
 
 
 def write_success(report: Mapping[str, Any], notes: Mapping[str, str]) -> Message | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from switchover.decide.components import Component, ComponentKind
 
@@ -17,6 +18,13 @@ def read_section(changelog: str, version: str) -> str:
             end = found[at + 1].start() if at + 1 < len(found) else len(changelog)
             return changelog[heading.end() : end].strip()
     return ""
+
+
+def join_notes(texts: Mapping[str, str]) -> str:
+    """The text of a page about several components, each below its name; that of one alone stays as it is."""
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return "\n".join(f"## {name}\n\n{texts[name]}" for name in sorted(texts))
 
 
 def write_notes(component: Component, section: str, reference: str, digest: str, commit: str) -> str:

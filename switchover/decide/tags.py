@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from switchover.decide.version_text import parse_version
@@ -24,6 +24,30 @@ class TaggedVersions:
     def last_stable(self) -> tuple[str, str]:
         """The highest version that is no prerelease and its tag, two empty texts where there is none."""
         return next((each for each in self.versions if not is_prerelease(each[0])), ("", ""))
+
+
+# How others write the tags of releases.
+KNOWN_FORMATS = (
+    "{name}@{version}",
+    "{name}@v{version}",
+    "{name}-v{version}",
+    "{name}-{version}",
+    "{name}/v{version}",
+    "{name}_v{version}",
+    "v{version}",
+    "{version}",
+)
+
+
+def find_other_format(tag_format: str, names: Collection[str], tags: Collection[str]) -> tuple[str, str]:
+    """The known format by which most of `names` have a tag, with the newest such tag; empty texts where none has."""
+    best, example, most = "", "", 0
+    for known in KNOWN_FORMATS:
+        last = [found.last for found in sort_tags(known, names, tags).values() if found.versions]
+        if known != tag_format and len(last) > most:
+            best, most = known, len(last)
+            example = max(last, key=lambda each: _rank(each[0]))[1]
+    return best, example
 
 
 def is_prerelease(version: str) -> bool:
@@ -48,4 +72,15 @@ def _find_versions(tag_format: str, name: str, ordered: list[str]) -> TaggedVers
         if tag.endswith(after) and parse_version(version) is not None:
             found.append((version, tag))
         at += 1
-    return TaggedVersions(tuple(sorted(found, key=lambda each: (parse_version(each[0]), each[1]), reverse=True)))
+    return TaggedVersions(tuple(sorted(found, key=lambda each: (*_rank(each[0]), each[1]), reverse=True)))
+
+
+def _rank(version: str) -> tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]:
+    """What sorts versions as semver does; its own comparison is too slow for ten thousands of tags."""
+    parsed = parse_version(version)
+    if parsed is None:
+        unreachable = f"only versions are ranked: {version}"
+        raise AssertionError(unreachable)
+    identifiers = parsed.prerelease.split(".") if parsed.prerelease else []
+    parts = tuple((not each.isdecimal(), int(each) if each.isdecimal() else 0, each) for each in identifiers)
+    return parsed.major, parsed.minor, parsed.patch, not parts, parts

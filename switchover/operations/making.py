@@ -7,41 +7,69 @@ alone, under no name.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
-from switchover.decide.components import ComponentKind
+from switchover.decide.components import Component, ComponentKind
 from switchover.decide.outcome import Done, Skipped
 from switchover.decide.release_files import name_archive
-from switchover.errors import MissingProgramError
+from switchover.errors import InputError, MissingProgramError
 from switchover.operations.progress import Progress
 from switchover.operations.release_ports import ReleaseTools
+from switchover.operations.stored import find_stored
 
 SIGNATURE = "signature"
 
 
 def build(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
-    """Make the artifact of a component in `folder`, or take the bytes that an interrupted run has stored."""
+    """Make the artifact of a component below `folder`, or take the bytes that an interrupted run has stored."""
     pending, component = progress.pending, progress.component
     if component.kind is ComponentKind.TAG:
         return progress.after(Skipped("build", "a private package has no artifact"))
-    stored = tools.store.find_artifact(component.name, component.version, component.kind.value)
+    place = folder_of(component, folder)
+    stored = find_stored(tools.store, component, pending.commit)
     if stored is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        archive = Path(shutil.copyfile(tools.store.fetch(stored.digest), folder / name_archive(component)))
+        archive = Path(shutil.copyfile(tools.store.fetch(stored.digest), place / name_archive(component)))
         reason = "already published" if pending.done else "stored by an interrupted run"
-        return progress.after(Skipped("build", reason), archive=archive)
+        return _recognise(tools, progress.after(Skipped("build", reason), archive=archive))
     if pending.done:
         return progress.after(Skipped("build", "already published"))
     if component.kind is not ComponentKind.NPM:
-        archive = tools.builder.build(component, pending.service, pending.bundled, pending.commit, folder)
-        return progress.after(Done("build", archive.name), archive=archive)
+        archive = tools.builder.build(component, pending.service, pending.bundled, pending.commit, place)
+        return _recognise(tools, progress.after(Done("build", archive.name), archive=archive))
     try:
-        archive = tools.packer.pack(component, pending.commit, folder)
+        archive = tools.packer.pack(component, pending.commit, place)
     except MissingProgramError as error:
         if tools.destination_of(component) is not None:
             raise
         return progress.after(Skipped("build", error.problem.found))
-    return progress.after(Done("build", archive.name), archive=archive)
+    return _recognise(tools, progress.after(Done("build", archive.name), archive=archive))
+
+
+def folder_of(component: Component, folder: Path) -> Path:
+    """Where the files of a component are made: `@acme/ui` and `acme-ui` have archives of one name."""
+    place = folder / quote(component.name, safe="@")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _recognise(tools: ReleaseTools, progress: Progress) -> Progress:
+    """Compare what the destination has under this version, of no known origin, with what was made of its commit."""
+    pending, found, archive = progress.pending, progress.pending.found, progress.archive
+    destination = tools.destination_of(progress.component)
+    if found is None or archive is None or destination is None:
+        return progress
+    made = destination.identify(progress.component, archive)
+    if made.digest != found.digest:
+        raise InputError(
+            f"{progress.component} is published with other bytes",
+            expected=f"{made.digest}, made of commit {pending.commit[:12]}",
+            found=found.digest,
+            next_step=f"if what is published is right, tag its commit: git tag --annotate {progress.component.tag} "
+            "COMMIT; else release a new version",
+        )
+    return replace(progress, pending=replace(pending, published=found, found=None))
 
 
 def scan(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
@@ -50,7 +78,7 @@ def scan(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
         return progress.after(Skipped("scan", "already published"))
     if progress.archive is None:
         return progress.after(Skipped("scan", "nothing was built"))
-    scanned = tools.scanner.scan(progress.archive, folder)
+    scanned = tools.scanner.scan(progress.archive, folder_of(progress.component, folder))
     return progress.after(scanned.outcome, scanned=scanned)
 
 

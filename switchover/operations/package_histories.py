@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from switchover.decide.components import SINGLE_TAG_FORMAT
 from switchover.decide.packages import Package
-from switchover.decide.tags import TaggedVersions, is_prerelease, sort_tags
+from switchover.decide.tags import TaggedVersions, find_other_format, is_prerelease, sort_tags
 from switchover.decide.versions import PLACEHOLDER, RELEASE_TOKEN, Commit, PackageHistory
 from switchover.errors import InputError
 from switchover.operations.release_ports import History
@@ -29,8 +30,10 @@ def read_histories(
     Without `commits` only tags are looked at. `far`: commits since the last stable version are wanted too. Raises
     `InputError` where the history that is needed is cut off.
     """
-    released = sort_tags(tag_format, (package.name for package in packages), history.read_tags())
+    tags = history.read_tags()
+    released = sort_tags(tag_format, (package.name for package in packages), tags)
     notices = _judge_shallow(packages, released, history, has_changesets=has_changesets) if commits else ()
+    notices += _judge_tags(packages, released, tag_format, tags)
     trailers = (
         history.find_trailers(RELEASE_TOKEN) if any(_asks(each, released[each.name]) for each in packages) else {}
     )
@@ -70,6 +73,27 @@ def _gather(points: _Points, read: dict[str, tuple[Commit, ...]], versions: tupl
         released=versions,
         ours=points.ours,
     )
+
+
+def _judge_tags(
+    packages: tuple[Package, ...], released: dict[str, TaggedVersions], tag_format: str, tags: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Where packages look as if they had never been released, what may be the matter."""
+    untagged = [each.name for each in packages if not released[each.name].versions and each.version != PLACEHOLDER]
+    if not untagged:
+        return ()
+    if not tags:
+        return ("this history has no tags; where releases have some, fetch them: git fetch --tags",)
+    other, example = find_other_format(tag_format, untagged, tags)
+    if "{name}" in other or len(packages) == 1:
+        advice = f'set release.tag_format = "{other}" in switchover.toml'
+    elif other and len(untagged) == len(packages):
+        advice = "set release.single_version = true in switchover.toml if all packages share one version" + (
+            "" if other == SINGLE_TAG_FORMAT else f', and release.tag_format = "{other}"'
+        )
+    else:
+        return ()
+    return (f"no tag of {len(untagged)} packages has the form {tag_format}, but there is {example}: {advice}",)
 
 
 def _judge_shallow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from switchover.errors import InputError
 from switchover.model import Release
 from switchover.operations.planning import ReleaseSettings, read_components
 from switchover.operations.release_ports import Published, ReleaseTools
+from switchover.operations.stored import read_stored_commit
 
 # Registries are asked side by side; more would look like an attack to some.
 _ASKED_AT_ONCE = 8
@@ -39,16 +40,20 @@ class Standing:
 class Pending:
     """A component that is not completely released, with everything that its stages need.
 
-    `commit` is what it is made of, `bundled` are the packages inside it. `published` is the version as its
-    destination has it, when that is known to be of this commit; else it is built and compared.
+    `commit` is what it is made of, `bundled` are the packages inside it, `rank` counts the groups in which things are
+    published. `published` is the version as its destination has it, when that is known to be of this commit; `found`
+    when that has still to be compared. `resumed`: a run before this one has begun with it and did not end.
     """
 
     component: Component
     commit: str
+    rank: int = 0
     service: Service | None = None
     bundled: tuple[Package, ...] = ()
     published: Published | None = None
+    found: Published | None = None
     released: Release | None = None
+    resumed: bool = False
 
     @property
     def done(self) -> bool:
@@ -56,12 +61,16 @@ class Pending:
         return self.published is not None or self.released is not None
 
 
-def choose_pending(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[Pending, ...]:
+def choose_pending(
+    tools: ReleaseTools, settings: ReleaseSettings, *, public: bool = False, fill_store: bool = False
+) -> tuple[Pending, ...]:
     """What the manifests say is released and some place does not have yet, dependencies first.
 
-    Notes for each the commit that it is made of, here and at the remote. A run that was killed after bytes of a
-    version were stored goes on with that commit; until then a version is made of HEAD, so that a repair of what a
-    stage refused gets in.
+    With `public` only what others can see already: that has to be finished before any version moves on. With
+    `fill_store` also what is released and only this machine's store does not have. Notes for
+    each the commit that it is made of, here and at the remote. What is public goes on with its commit, and so does
+    what this machine has stored; until then a version is made of HEAD, so that a repair of what a stage refused gets
+    in.
     """
     packages, components = read_components(tools.workspace, settings)
     withdrawn = set(tools.history.read_withdrawn())
@@ -69,44 +78,78 @@ def choose_pending(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[Pend
     marks = tools.history.read_marks()
     remote_tags = tools.remote.read_tags() if tools.remote else None
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-        standings = list(pool.map(partial(_look, tools, marks, remote_tags), asked))
-    unfinished = {
-        component.name: standing for component, standing in zip(asked, standings, strict=True) if not standing.complete
-    }
-    ordered = [
-        component for group in plan_order(packages, asked) for component in group if component.name in unfinished
-    ]
-    pending = tuple(_prepare(tools, settings, packages, each, unfinished[each.name]) for each in ordered)
+        found = list(pool.map(partial(_look, tools, marks, remote_tags, fill_store), asked))
+    standings = {component.name: standing for component, standing in zip(asked, found, strict=True)}
+    wanted = [each for each in asked if _is_wanted(standings[each.name], public=public)]
+    _refuse_unseen(tools, wanted, remote_tags or {})
+    begun = {each.tag for each in wanted if _has_begun(tools, each, standings[each.name], marks)}
+    pending = tuple(
+        _prepare(tools, settings, packages, each, standings[each.name], rank=rank, begun=each.tag in begun)
+        for rank, group in enumerate(plan_order(packages, wanted))
+        for each in group
+    )
     if tools.remote and pending:
         tools.remote.push_marks(tuple(each.component.tag for each in pending))
     return pending
 
 
-def group_pending(packages: tuple[Package, ...], pending: Iterable[Pending]) -> tuple[tuple[Pending, ...], ...]:
-    """The pending components in the groups in which they may be published, one after the other."""
-    by_name = {each.component.name: each for each in pending}
-    groups = plan_order(packages, (each.component for each in by_name.values()))
-    return tuple(tuple(by_name[component.name] for component in group) for group in groups)
+def list_stale_marks(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[str, ...]:
+    """The marks of versions that no manifest states any more: nothing public was ever made of them."""
+    _, components = read_components(tools.workspace, settings)
+    return tuple(sorted(set(tools.history.read_marks()) - {each.tag for each in components}))
+
+
+def _is_wanted(standing: Standing, *, public: bool) -> bool:
+    return not standing.complete and (not public or standing.published is not None or standing.released is not None)
 
 
 def _look(
-    tools: ReleaseTools, marks: dict[str, str], remote_tags: dict[str, str] | None, component: Component
+    tools: ReleaseTools,
+    marks: dict[str, str],
+    remote_tags: dict[str, str] | None,
+    fill_store: bool,  # noqa: FBT001 - bound by position
+    component: Component,
 ) -> Standing:
     """Ask every place about one component. Changes nothing."""
     destination = tools.destination_of(component)
     released = tools.store.find(component.name, component.version)
     published = destination.find(component) if destination else None
-    needs_bytes = component.kind is not ComponentKind.TAG
-    there = published is not None if destination else released is not None
-    here = tools.history.has_tag(component.tag) and (remote_tags is None or component.tag in remote_tags)
-    page = tools.forge.find_release(component.tag) if tools.forge and here else None
+    tagged = tools.history.has_tag(component.tag) if remote_tags is None else component.tag in remote_tags
+    if destination is not None:
+        there = published is not None
+    else:
+        # Where nothing is shared the store of this machine is all there is; else a tag there says that it is done.
+        asked = component.kind is not ComponentKind.TAG and (remote_tags is None or fill_store)
+        there = released is not None or not asked
+    page = tools.forge.find_release(component.tag) if tools.forge and tagged else None
     return Standing(
         published=published,
         released=released if destination is None else None,
-        tagged=here and (there or not needs_bytes),
+        tagged=tagged and there,
         paged=tools.forge is None or (page is not None and not page.draft),
         open=component.tag in marks,
     )
+
+
+def _refuse_unseen(tools: ReleaseTools, wanted: Iterable[Component], remote_tags: Mapping[str, str]) -> None:
+    """A release that is not finished and whose commit is not in this clone cannot be finished here."""
+    for component in wanted:
+        commit = remote_tags.get(component.tag, "")
+        if commit and not tools.history.has_tag(component.tag):
+            raise InputError(
+                f"{component} cannot be finished here",
+                expected=f"its tag {component.tag}, which the remote has at {commit[:12]}",
+                found="a clone without it: its history is cut off",
+                next_step="run: git fetch --unshallow --tags",
+            )
+
+
+def _has_begun(tools: ReleaseTools, component: Component, standing: Standing, marks: Mapping[str, str]) -> bool:
+    """Whether bytes of this version are somewhere already, so that its commit is decided."""
+    if standing.published is not None:
+        return True
+    commit = marks.get(component.tag, "")
+    return bool(commit) and read_stored_commit(tools.store, component) == commit
 
 
 def _prepare(
@@ -115,10 +158,11 @@ def _prepare(
     packages: tuple[Package, ...],
     component: Component,
     standing: Standing,
+    *,
+    rank: int,
+    begun: bool,
 ) -> Pending:
     services = {service.name: service for service in settings.services}
-    stored = tools.store.find_artifact(component.name, component.version, component.kind.value) is not None
-    begun = stored or standing.published is not None
     tagged = tools.history.has_tag(component.tag)
     if standing.released is not None and not tagged:
         commit = standing.released.source_commit
@@ -138,8 +182,11 @@ def _prepare(
     return Pending(
         component,
         commit,
+        rank,
         services.get(component.name) if component.kind in DEPLOYED else None,
         find_bundled(packages, component.package) if component.kind is ComponentKind.SERVICE else (),
         published if known else None,
+        None if known else published,
         standing.released,
+        standing.open,
     )

@@ -23,7 +23,8 @@ class ReleaseSettings:
     An empty `tag_format` follows the shape of the repository. `compat` is the major of changesets whose rules count,
     None: the one that the repository itself declares. `channel` is the prerelease identifier of the branch that is
     checked out, empty for stable versions; `squashed` and `reverts` are as in `release.commits`.
-    `proposed`: new versions go into a pull request instead of a commit.
+    `proposed`: new versions go into a pull request instead of a commit. `branches` are globs of those that may be
+    released from, empty: any.
     """
 
     services: tuple[Service, ...] = ()
@@ -36,6 +37,7 @@ class ReleaseSettings:
     squashed: str = "ignore"
     reverts: str = "cancel"
     proposed: bool = False
+    branches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,17 @@ def plan_release(
     Unless `attributed`, nobody looks which commits added the changesets; only changelogs need that.
     """
     state = workspace.read(tuple(service.folder for service in settings.services))
-    tag_format = choose_tag_format(state.packages, settings.tag_format)
+    tag_format = choose_tag_format(state.packages, settings.tag_format, single_version=settings.single_version)
     plan_settings = combine_settings(state, settings)
     components = choose_components(state.packages, settings.services, plan_settings, tag_format)
     scope = read_scope(state.packages, plan_settings)
-    versioned = tuple(package for package in state.packages if package.name not in scope.skipped)
+    telling = tuple(
+        package
+        for package in state.packages
+        if package.name not in scope.skipped and not plan_settings.is_silent(package)
+    )
     histories, notices = read_histories(
-        versioned,
+        telling,
         history,
         tag_format,
         commits=settings.commits,
@@ -93,7 +99,7 @@ def read_components(
 ) -> tuple[tuple[Package, ...], tuple[Component, ...]]:
     """The packages of the checkout and what is released of them, at the versions that they have now."""
     state = workspace.read(tuple(service.folder for service in settings.services))
-    tag_format = choose_tag_format(state.packages, settings.tag_format)
+    tag_format = choose_tag_format(state.packages, settings.tag_format, single_version=settings.single_version)
     plan_settings = combine_settings(state, settings)
     return state.packages, choose_components(state.packages, settings.services, plan_settings, tag_format)
 
@@ -109,6 +115,8 @@ def combine_settings(state: WorkspaceState, settings: ReleaseSettings) -> PlanSe
     return replace(
         chosen,
         private_packages=settings.private_packages or chosen.private_packages,
+        # What changesets 2 does unasked is no wish to version every example and fixture for its commits.
+        private_commits=settings.private_packages or state.config.private_packages is True,
         deployed=frozenset(by_folder[each.folder] for each in settings.services if each.folder in by_folder),
         single_version=settings.single_version,
         channel=settings.channel,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +43,22 @@ class Progress:
         return replace(self, outcomes=(*self.outcomes, outcome), **changed)
 
 
-def require_passed(progress: Progress) -> Progress:
-    """The progress, unless its last stage failed: then the release stops, before this run publishes anything."""
-    outcome = progress.outcomes[-1]
-    if isinstance(outcome, Failed):
-        raise SwitchoverError(
-            f"the release of {progress.component} stops at: {outcome.stage}",
-            expected="that the stage is done, or skipped for a stated reason",
-            found=outcome.reason,
-            next_step="repair that, commit what changed and run again; what an interrupted run has stored of this "
-            "version stays as it is: if that is at fault, add a changeset",
-        )
-    return progress
+def require_passed(all_progress: Sequence[Progress], stage: str) -> Sequence[Progress]:
+    """All of them, unless that stage failed for one: then the release stops, before this run publishes anything."""
+    for progress in all_progress:
+        for outcome in progress.outcomes:
+            if isinstance(outcome, Failed) and outcome.stage == stage:
+                raise SwitchoverError(
+                    f"the release of {progress.component} stops at: {outcome.stage}",
+                    expected="that the stage is done, or skipped for a stated reason",
+                    found=outcome.reason,
+                    next_step="repair that, commit what changed and run again; bytes that an interrupted run has "
+                    "stored of this version are used again: if they are at fault, add a changeset",
+                )
+    return all_progress
+
+
+def group_by_rank(all_progress: Sequence[Progress]) -> tuple[tuple[Progress, ...], ...]:
+    """The components in the groups in which they are published, dependencies before dependents."""
+    ordered = sorted(all_progress, key=lambda progress: progress.pending.rank)
+    return tuple(tuple(group) for _, group in groupby(ordered, key=lambda progress: progress.pending.rank))

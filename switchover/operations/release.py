@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from switchover.decide.components import write_next_tag
 from switchover.decide.edits import write_commit_message
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
-from switchover.errors import BusyError, SwitchoverError
+from switchover.errors import BusyError, InputError, SwitchoverError
 from switchover.operations.making import build, scan, sign
-from switchover.operations.pending import Pending, choose_pending, group_pending
+from switchover.operations.pending import Pending, choose_pending
 from switchover.operations.planning import ReleasePlan, ReleaseSettings, plan_release
 from switchover.operations.progress import Progress, require_passed
 from switchover.operations.proposal import propose_versions
-from switchover.operations.publishing import finish, page, point, publish, report_findings, tag
+from switchover.operations.publishing import finish, forget_stale, point, publish, report_findings, tag
+from switchover.operations.release_page import group_by_tag, page
 from switchover.operations.release_ports import ReleaseTools
 from switchover.operations.versioning import plan_rewriting
 
@@ -47,7 +50,10 @@ class ReleaseReport:
     def changed(self) -> bool:
         """Whether anything was done; a finished release that runs again does nothing."""
         outcomes = [outcome for each in self.components for outcome in each.outcomes]
-        return bool(self.commit) or any(isinstance(each, Done) and each.stage in CHANGING for each in outcomes)
+        finished = any(each.pending.resumed and (each.published or each.release) for each in self.components)
+        return (
+            bool(self.commit) or finished or any(isinstance(each, Done) and each.stage in CHANGING for each in outcomes)
+        )
 
 
 @contextmanager
@@ -78,9 +84,17 @@ def _hold(tools: ReleaseTools) -> Iterator[None]:
         yield
 
 
-def prepare(tools: ReleaseTools) -> None:
+def prepare(tools: ReleaseTools, settings: ReleaseSettings) -> None:
     """Refuse a checkout with uncommitted changes, finish what a killed release left in it, and catch up."""
     tools.history.require_clean()
+    branch = tools.history.branch()
+    if settings.branches and not any(fnmatchcase(branch, pattern) for pattern in settings.branches):
+        raise InputError(
+            f"the branch {branch} is not released from",
+            expected=f"one of {', '.join(settings.branches)}",
+            found=branch,
+            next_step="check out one of them, or add this one to release.branches",
+        )
     if tools.remote:
         tools.remote.catch_up()
 
@@ -90,17 +104,39 @@ def apply_versions(tools: ReleaseTools, plan: ReleasePlan) -> str:
 
     It is empty when there is nothing to change. A commit that a killed release could not bring there goes now.
     """
-    commit = ""
-    if plan.versions.changes:
-        edits = plan_rewriting(tools.workspace, plan.packages, plan.versions).edits
-        commit = tools.history.commit_edits(edits, write_commit_message(plan.versions))
-    if tools.remote:
+    edits = plan_rewriting(tools.workspace, plan.packages, plan.versions).edits if plan.versions.changes else ()
+    if tools.remote is None:
+        return tools.history.commit_edits(edits, write_commit_message(plan.versions)) if edits else ""
+    if not edits:
         tools.remote.push_branch()
+        return ""
+    # The shared branch moves first: where somebody has moved it meanwhile, nothing has happened here.
+    commit = tools.history.write_commit(edits, write_commit_message(plan.versions))
+    tools.remote.push_branch(commit)
+    tools.history.advance(commit)
     return commit
+
+
+def refuse_taken(tools: ReleaseTools, plan: ReleasePlan) -> None:
+    """Raise `InputError` where a version that is to come was released already, from another branch for example."""
+    remote_tags = tools.remote.read_tags() if tools.remote and plan.versions.changes else {}
+    components = {component.package: component for component in plan.components}
+    for change in plan.versions.changes:
+        component = components.get(change.name)
+        tag = write_next_tag(component, change.new_version) if component else ""
+        if tag and (tools.history.has_tag(tag) or tag in remote_tags):
+            raise InputError(
+                f"{change.name}@{change.new_version} was released before",
+                expected=f"no tag {tag} yet",
+                found="one, of a commit that this branch does not contain",
+                next_step="bring the branch up to date with the one that was released from, or ask for a higher "
+                "version with a changeset",
+            )
 
 
 def move_versions(tools: ReleaseTools, settings: ReleaseSettings, plan: ReleasePlan) -> tuple[str, str]:
     """Commit the plan, or propose it; return the release commit and the pull request, empty where there is none."""
+    refuse_taken(tools, plan)
     if settings.proposed:
         return "", propose_versions(tools, plan)
     return apply_versions(tools, plan), ""
@@ -125,23 +161,40 @@ def test(tools: ReleaseTools, pending: tuple[Pending, ...]) -> Outcome:
     return Done("build-test", ", ".join(commit[:12] for commit in commits))
 
 
-def release(tools: ReleaseTools, settings: ReleaseSettings, folder: Path, wait_seconds: float = 0.0) -> ReleaseReport:
-    """Run every stage in this process. `folder` is where archives are made before they are stored."""
+def bring_out(tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path) -> tuple[Outcome, tuple[Progress, ...]]:
+    """Take these components through every stage, one stage after the other."""
+    tested = test(tools, pending)
+    built = [build(tools, Progress(each), folder) for each in pending]
+    scanned = [scan(tools, each, folder) for each in built]
+    told = [report_findings(tools, each) for each in scanned]
+    signed = [sign(tools, each) for each in require_passed(told, "scan")]
+    published = [publish(tools, each) for each in require_passed(signed, "sign")]
+    tagged = [tag(tools, each) for each in published]
+    paged = [each for group in group_by_tag(tagged) for each in page(tools, group, folder)]
+    pointed = tuple(point(tools, each) for each in paged)
+    finish(tools, pointed)
+    return tested, pointed
+
+
+def release(
+    reopen: Callable[[], tuple[ReleaseTools, ReleaseSettings]],
+    folder: Path,
+    wait_seconds: float = 0.0,
+    *,
+    fill_store: bool = False,
+) -> ReleaseReport:
+    """Run every stage in this process. `folder` is where archives are made before they are stored.
+
+    `reopen` reads the configuration; it is called again when the checkout has caught up with the remote, which may
+    have brought another one. What others can see already is finished before any version moves on.
+    """
+    tools, settings = reopen()
     with alone(tools, wait_seconds):
-        prepare(tools)
+        prepare(tools, settings)
+        tools, settings = reopen()
+        _, resumed = bring_out(tools, choose_pending(tools, settings, public=True), folder)
         plan = plan_release(tools.workspace, tools.history, settings)
         commit, proposal = move_versions(tools, settings, plan)
-        pending = choose_pending(tools, settings)
-        tested = test(tools, pending)
-        built = {each: build(tools, Progress(each), folder) for each in pending}
-        scanned = {each: scan(tools, built[each], folder) for each in pending}
-        for each in pending:
-            report_findings(tools, scanned[each])
-        signed = {each: sign(tools, require_passed(scanned[each])) for each in pending}
-        groups = group_pending(plan.packages, [each for each in pending if require_passed(signed[each])])
-        published = [publish(tools, signed[each]) for group in groups for each in group]
-        tagged = [tag(tools, each) for each in published]
-        paged = [page(tools, each, folder) for each in tagged]
-        pointed = tuple(point(tools, each) for each in paged)
-        finish(tools, pointed)
-    return ReleaseReport(plan, commit, proposal, tested, pointed)
+        tested, released = bring_out(tools, choose_pending(tools, settings, fill_store=fill_store), folder)
+        forget_stale(tools, settings)
+    return ReleaseReport(plan, commit, proposal, tested, (*resumed, *released))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from switchover.decide.components import ComponentKind
@@ -15,7 +16,8 @@ from switchover.decide.release_files import (
     write_checksums,
     write_manifest,
 )
-from switchover.operations.making import SIGNATURE
+from switchover.errors import InputError
+from switchover.operations.making import SIGNATURE, folder_of
 from switchover.operations.progress import Progress
 from switchover.operations.release_ports import ReleaseTools
 
@@ -32,7 +34,7 @@ def gather_files(tools: ReleaseTools, progress: Progress, folder: Path) -> tuple
     archive = name_archive(component)
     kinds = [component.kind.value] if component.kind is not ComponentKind.IMAGE else []
     found: list[Path] = []
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_of(component, folder)
     for kind in (*kinds, *_ENDINGS):
         artifact = tools.store.find_artifact(component.name, component.version, kind)
         if artifact is not None:
@@ -43,26 +45,44 @@ def gather_files(tools: ReleaseTools, progress: Progress, folder: Path) -> tuple
     return tuple(found)
 
 
-def write_files(tools: ReleaseTools, progress: Progress, files: tuple[Path, ...], folder: Path) -> tuple[Path, ...]:
-    """Write `manifest.json` and `SHA256SUMS` about the files below `folder`; return all of them."""
-    component = progress.component
-    place = folder / f"{name_archive(component)}.files"
-    place.mkdir(parents=True, exist_ok=True)
-    described = [_describe(file) for file in files]
-    published = progress.published
-    manifest = place / MANIFEST
-    text = write_manifest(
-        component,
-        progress.pending.commit,
-        tools.builder_name,
-        described,
-        published.reference if published else "",
-        published.digest if published else "",
-    )
-    manifest.write_text(text, encoding="utf-8")
+def write_files(
+    tools: ReleaseTools, group: Sequence[Progress], files: Mapping[str, tuple[Path, ...]], folder: Path
+) -> tuple[Path, ...]:
+    """Write a manifest for each component of a tag, and `SHA256SUMS` of everything; return all files.
+
+    `files` are those of the components by name. Raises `InputError` where two of them have one name.
+    """
+    place = folder_of(group[0].component, folder)
+    found = [file for each in group for file in files[each.component.name]]
+    for progress in group:
+        name = MANIFEST if len(group) == 1 else f"{name_archive(progress.component)}.{MANIFEST}"
+        published = progress.published
+        text = write_manifest(
+            progress.component,
+            progress.pending.commit,
+            tools.builder_name,
+            [_describe(file) for file in files[progress.component.name]],
+            published.reference if published else "",
+            published.digest if published else "",
+        )
+        (place / name).write_text(text, encoding="utf-8")
+        found.append(place / name)
+    _refuse_doubles(found)
     checksums = place / CHECKSUMS
-    checksums.write_text(write_checksums([*described, _describe(manifest)]), encoding="utf-8")
-    return (*files, manifest, checksums)
+    checksums.write_text(write_checksums([_describe(file) for file in found]), encoding="utf-8")
+    return (*found, checksums)
+
+
+def _refuse_doubles(files: Sequence[Path]) -> None:
+    names = [file.name for file in files]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            "the page of a release cannot have two files of one name",
+            expected="components whose archives are told apart by their names",
+            found=", ".join(twice),
+            next_step="rename one of the packages, or give each its own tag with release.tag_format",
+        )
 
 
 def _describe(file: Path) -> ReleaseFile:
@@ -70,5 +90,5 @@ def _describe(file: Path) -> ReleaseFile:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     kind = next((kind for kind, ending in _ENDINGS.items() if file.name.endswith(ending)), "artifact")
     return ReleaseFile(
-        file.name, "manifest" if file.name == MANIFEST else kind, f"sha256:{digest}", file.stat().st_size
+        file.name, "manifest" if file.name.endswith(MANIFEST) else kind, f"sha256:{digest}", file.stat().st_size
     )

@@ -88,6 +88,9 @@ class History(Protocol):
     def write_commit(self, edits: tuple[Edit, ...], message: str) -> str:
         """Make the commit that `commit_edits` would make, without moving anything; return its hash."""
 
+    def advance(self, commit: str) -> None:
+        """Bring HEAD and the work tree to a commit of `write_commit` on top of it; interrupted as `commit_edits`."""
+
     def mark(self, tag: str, commit: str) -> None:
         """Note that the release behind `tag` is under way and made from `commit`."""
 
@@ -118,6 +121,9 @@ class ReleaseStore(ArtifactStore, Protocol):
 
     def find_artifact(self, name: str, version: str, kind: str) -> Artifact | None:
         """What `put` stored under these three, or None."""
+
+    def forget(self, name: str, version: str) -> None:
+        """Drop what `put` stored of a version that was never entered; of one that was, nothing."""
 
 
 class Tester(Protocol):
@@ -192,6 +198,10 @@ class Destination(Protocol):
     Every method may raise `InputError` for credentials without the right, `TargetError` for a destination that does
     not answer, answers with an error, or left it open whether something was done.
     """
+
+    @property
+    def moves_pointers(self) -> bool:
+        """Whether moving tags can be moved with the rights that there are."""
 
     def find(self, component: Component) -> Published | None:
         """The component's version as it is there, or None."""
@@ -269,8 +279,11 @@ class Remote(Protocol):
     def catch_up(self) -> None:
         """Fetch, and bring the branch forward to the remote's; `InputError` when the two have diverged."""
 
-    def push_branch(self) -> None:
-        """Bring the branch that is checked out there, if nobody else has moved it meanwhile (`BusyError`)."""
+    def push_branch(self, commit: str = "") -> None:
+        """Bring the branch that is checked out there, if nobody else has moved it meanwhile (`BusyError`).
+
+        With `commit`, one on top of what is checked out, it gets that far there before it does here.
+        """
 
     def push_commit(self, commit: str, branch: str) -> None:
         """Let a branch of ours (the release's pull request) be at this commit, whatever it was."""

@@ -37,5 +37,6 @@ def _component_to_json(progress: Progress) -> dict[str, Any]:
         "digest": published.digest if published else release.artifact.digest if release else "",
         "reference": published.reference if published else "",
         "page": progress.page,
+        "resumed": progress.pending.resumed,
         "stages": {outcome.stage: str(outcome) for outcome in progress.outcomes},
     }

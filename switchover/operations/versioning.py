@@ -21,6 +21,11 @@ class Rewriting:
     notices: tuple[str, ...] = ()
 
 
+def read_rewriting_notices(workspace: Workspace, plan: VersionPlan) -> tuple[str, ...]:
+    """Sentences about settings that applying the plan would follow in another way."""
+    return read_edit_rules(workspace.read_texts((FILE,)).get(FILE), plan).notices
+
+
 def plan_rewriting(workspace: Workspace, packages: tuple[Package, ...], plan: VersionPlan) -> Rewriting:
     """What applying the plan changes; nothing is written. `packages` are those that it was made from."""
     settings = workspace.read_texts((FILE, PRE_FILE))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from switchover.decide.components import Component, find_withdrawn
+from switchover.decide.components import Component, find_withdrawn, write_next_tag
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
 from switchover.decide.pointers import LATEST, choose_pointers, plan_moves
 from switchover.errors import InputError, SwitchoverError
@@ -31,24 +31,26 @@ class Withdrawal:
         return not any(isinstance(outcome, Failed) for outcome in self.outcomes)
 
 
-def withdraw(tools: ReleaseTools, settings: ReleaseSettings, wanted: str, reason: str) -> Withdrawal:
-    """Withdraw `name@version`, or a version where the repository releases one thing. Repeating is a no-op.
+def withdraw(tools: ReleaseTools, settings: ReleaseSettings, wanted: str, reason: str) -> tuple[Withdrawal, ...]:
+    """Withdraw `name@version`, or a version where one tag stands for everything. Repeating is a no-op.
+
+    What shares a tag is withdrawn together.
 
     The note that it is withdrawn comes first, so that no release at the same time points at it again. Raises
     `InputError` for what was never released.
     """
     with alone(tools):
-        prepare(tools)
-        component = find_released(tools, settings, wanted)
-        return Withdrawal(component, tuple(_withdraw(tools, component, reason)))
+        prepare(tools, settings)
+        released = find_released(tools, settings, wanted)
+        return tuple(Withdrawal(each, tuple(_withdraw(tools, each, reason))) for each in released)
 
 
-def find_released(tools: ReleaseTools, settings: ReleaseSettings, wanted: str) -> Component:
-    """The component at the version that `wanted` names; `InputError` when no tag says that it was released."""
+def find_released(tools: ReleaseTools, settings: ReleaseSettings, wanted: str) -> tuple[Component, ...]:
+    """The components at the version that `wanted` names; `InputError` when no tag says that it was released."""
     _, components = read_components(tools.workspace, settings)
     name, _, version = wanted.rpartition("@")
     named = [each for each in components if name in {each.name, each.package}] if name else list(components)
-    if len(named) != 1:
+    if len({each.tag for each in named}) != 1:
         names = ", ".join(sorted(each.name for each in components))
         raise InputError(
             f"which component is {wanted!r}?",
@@ -57,16 +59,15 @@ def find_released(tools: ReleaseTools, settings: ReleaseSettings, wanted: str) -
             next_step="name the component: switchover release --withdraw name@version",
         )
     version = version.removeprefix("v")
-    before, _, after = named[0].tag.rpartition(named[0].version)
-    component = replace(named[0], version=version, tag=f"{before}{version}{after}")
-    if not tools.history.has_tag(component.tag):
+    tag = write_next_tag(named[0], version)
+    if not tools.history.has_tag(tag):
         raise InputError(
-            f"{component} cannot be withdrawn",
+            f"{wanted} cannot be withdrawn",
             expected="a version that was released",
-            found=f"no tag {component.tag}",
+            found=f"no tag {tag}",
             next_step="look at what there is: git tag --list",
         )
-    return component
+    return tuple(replace(each, version=version, tag=tag) for each in components if each.tag == named[0].tag)
 
 
 def _withdraw(tools: ReleaseTools, component: Component, reason: str) -> list[Outcome]:
@@ -88,12 +89,15 @@ def _withdraw(tools: ReleaseTools, component: Component, reason: str) -> list[Ou
 def _point_back(tools: ReleaseTools, destination: Destination, component: Component) -> list[Outcome]:
     versions = destination.list_versions(component)
     withdrawn = find_withdrawn(component, versions, tools.history.read_withdrawn())
-    wanted = choose_pointers(component.kind, versions, withdrawn)
+    wanted = choose_pointers(component.kind, component.version, versions, withdrawn)
     present = destination.read_pointers(component)
-    moves = plan_moves(component.kind, wanted, present, withdrawn)
+    moves = plan_moves(component.kind, component.version, wanted, present, withdrawn)
     outcomes: list[Outcome] = []
     if present.get(LATEST) in withdrawn and LATEST not in {move.pointer for move in moves}:
         outcomes.append(Skipped("point", f"{LATEST} stays: npm has no package without one, and no version is left"))
+    if not destination.moves_pointers:
+        told = ", ".join(f"{move.pointer} → {move.version or 'nothing'}" for move in moves)
+        return [*outcomes, Failed("point", f"without a token tags cannot be moved; left to a person: {told}")]
     for move in moves:
 
         def act(pointer: str = move.pointer, version: str = move.version) -> Outcome:

@@ -209,7 +209,7 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
         {"package.json": {"name": "a"}, ".changeset/config.json": {"privatePackages": "yes"}},
         "'privatePackages'",
     ),
-    "a glob that only shells know": ({"package.json": {"workspaces": ["+(a|b)"]}}, r"(?s)package\.json.*'workspaces'"),
+    "a glob that only shells know": ({"package.json": {"workspaces": ["!(a)b"]}}, r"(?s)package\.json.*'workspaces'"),
     "a broken configuration": ({"package.json": {"name": "a"}, ".changeset/config.json": "{"}, r"config\.json"),
     "ignore is no list": ({"package.json": {"name": "a"}, ".changeset/config.json": {"ignore": "a"}}, "'ignore'"),
     "no pnpm YAML": ({"pnpm-workspace.yaml": "packages: [\n"}, r"pnpm-workspace\.yaml cannot be read"),

@@ -125,3 +125,17 @@ def test_no_name_leaves_the_store(open_store: Open, tmp_path: Path, name: str) -
     open_store().put(name, "1.0.0", "npm", write(tmp_path, b"bytes"))
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"store"}
     assert open_store().find_artifact(name, "1.0.0", "npm") is not None
+
+
+def test_what_was_stored_and_never_released_can_be_forgotten_and_stored_anew(open_store: Open, tmp_path: Path) -> None:
+    store = open_store()
+    store.put("cart", "1.0.0", "service", write(tmp_path, b"first"))
+    store.put("cart", "1.0.0", "signature", write(tmp_path, b"signed"))
+    released(store, tmp_path, "1.0.1")
+    for version in ("1.0.0", "1.0.1", "9.9.9"):
+        open_store().forget("cart", version)
+    assert open_store().find_artifact("cart", "1.0.0", "service") is None
+    assert open_store().find_artifact("cart", "1.0.0", "signature") is None
+    assert open_store().find_artifact("cart", "1.0.1", "service") is not None
+    second = open_store().put("cart", "1.0.0", "service", write(tmp_path, b"second"))
+    assert open_store().fetch(second.digest).read_bytes() == b"second"

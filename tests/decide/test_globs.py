@@ -56,6 +56,6 @@ def test_braces_are_alternatives_unless_they_hold_no_comma() -> None:
     assert expand_braces("x{a") == ("x{a",)
 
 
-@pytest.mark.parametrize("pattern", ["@(a|b)", "{1..3}", "a\\*"])
+@pytest.mark.parametrize("pattern", ["!(a)b", "@(a|(b))", "{1..3}", "a\\*"])
 def test_what_only_shells_know_is_not_understood(pattern: str) -> None:
     assert not is_understood(pattern)

@@ -14,7 +14,8 @@ ERROR = """Flow run encountered an exception: SwitchoverError: the release of ca
 
 def component(name: str, version: str, *, tagged: str = "done: a tag", **more: Any) -> dict[str, Any]:
     stages = {"publish": "done: x", "tag": tagged}
-    return {"name": name, "version": version, "page": "", "reference": "", "digest": "", "stages": stages, **more}
+    plain = dict.fromkeys(("page", "reference", "digest"), "")
+    return {"name": name, "version": version, "stages": stages, "resumed": False, **plain, **more}
 
 
 def report(*components: dict[str, Any], proposal: str = "") -> dict[str, Any]:
@@ -41,11 +42,15 @@ def test_a_release_that_did_nothing_tells_nobody() -> None:
 
 
 def test_a_release_that_a_killed_run_had_tagged_is_told_by_the_run_that_completes_it() -> None:
-    done = report(component("shop", "1.5.0", tagged="skipped: already there"))
+    done = report(component("shop", "1.5.0", tagged="skipped: already there", resumed=True))
     message = write_success(done, {})
     assert message is not None
     assert message.subject == "acme: released shop 1.5.0"
     assert [each["name"] for each in list_released(done)] == ["shop"]
+
+
+def test_a_version_whose_page_alone_is_new_is_no_news() -> None:
+    assert write_success(report(component("shop", "1.5.0", tagged="skipped: already there")), {}) is None
 
 
 def test_a_proposal_is_told_with_its_address() -> None:

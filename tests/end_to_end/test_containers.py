@@ -31,6 +31,9 @@ SWITCHOVER_TOML = """
 [project]
 name = "boxes"
 
+[release.scan]
+scanners = ["secrets", "misconfiguration"]
+
 [services.tiny]
 path = "tiny"
 health_path = "/health"

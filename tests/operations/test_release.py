@@ -160,10 +160,9 @@ class World:
         return dataclasses.replace(tools, **changed), scope.settings
 
     def run(self, count: Callable[[], None] | None = None, **changed: Any) -> ReleaseReport:
-        tools, settings = self.open(count, **changed)
         work = self.root / "work"
         work.mkdir(exist_ok=True)
-        return release(tools, settings, work)
+        return release(lambda: self.open(count, **changed), work)
 
     def kill_at(self, moment: int) -> None:
         left = iter(range(moment - 1, -1, -1))
@@ -385,18 +384,40 @@ def test_a_withdrawn_version_is_pointed_at_no_more_and_the_next_release_goes_abo
     connected.run()
     assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.2"
     tools, settings = connected.open()
-    done = withdraw(tools, settings, "@acme/core@1.0.2", "loses orders")
-    assert done.complete
+    assert all(each.complete for each in withdraw(tools, settings, "@acme/core@1.0.2", "loses orders"))
     assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.1"
     assert connected.npm.warnings["@acme/core"] == {"1.0.2": "loses orders"}
     assert "withdrawn/@acme/core@1.0.2" in connected.shared.git("tag")
     effects = list(connected.npm.effects)
-    assert withdraw(*connected.open(), "@acme/core@1.0.2", "loses orders").complete
+    assert all(each.complete for each in withdraw(*connected.open(), "@acme/core@1.0.2", "loses orders"))
     assert not connected.run().changed
     assert connected.npm.effects == effects
     connected.repository.commit("fix: better", {"packages/core/index.js": "export const core = 4\n"})
     connected.run()
     assert connected.npm.pointers["@acme/core"]["latest"] == "1.0.3"
+
+
+def test_a_repository_of_one_version_has_one_tag_and_one_page_for_everything(connected: World) -> None:
+    repository = connected.repository
+    toml = (repository.root / "switchover.toml").read_text(encoding="utf-8")
+    settings = "[release]\nsingle_version = true\n"
+    repository.commit("chore: one version", {"switchover.toml": f"{toml}\n{settings}"})
+    repository.git("tag", "--annotate", "--message", "all", "v1.0.0", "@acme/core@1.0.0^{}")
+    repository.git("push", "--quiet", "origin", "main", "v1.0.0")
+    report = connected.run()
+    assert {each.component.tag for each in report.components} == {"v1.1.0"}
+    assert connected.shared.git("tag", "--points-at", "main") == "v1.1.0"
+    assert connected.forge is not None
+    (page,) = connected.forge.pages.values()
+    assert (page.tag, page.title, page.draft) == ("v1.1.0", "v1.1.0", False)
+    assert {"SHA256SUMS", "cart-1.1.0.tar.gz.manifest.json", "acme-ui-1.1.0.tgz"} <= set(page.assets)
+    assert page.notes.index("## @acme/core") < page.notes.index("## cart")
+    assert not connected.run().changed
+    connected.repository.commit("fix(core): once more", {"packages/core/index.js": "export const core = 3\n"})
+    connected.run()
+    withdrawn = withdraw(*connected.open(), "1.1.1", "loses orders")
+    assert [str(each.component) for each in withdrawn] == ["cart@1.1.1", "@acme/core@1.1.1", "@acme/ui@1.1.1"]
+    assert {connected.npm.pointers[name]["latest"] for name in ("@acme/core", "@acme/ui")} == {"1.1.0"}
 
 
 def test_what_was_never_released_cannot_be_withdrawn(world: World) -> None:
@@ -408,9 +429,8 @@ def test_what_was_never_released_cannot_be_withdrawn(world: World) -> None:
 
 
 def test_a_second_release_waits_for_the_first_and_gives_up_when_its_patience_ends(world: World) -> None:
-    tools, settings = world.open()
-    with alone(tools), pytest.raises(BusyError):
-        release(tools, settings, world.root / "work", wait_seconds=12)
+    with alone(world.open()[0]), pytest.raises(BusyError):
+        release(world.open, world.root / "work", wait_seconds=12)
     assert world.clock.now() >= 1_700_000_012
     assert world.run().changed
 

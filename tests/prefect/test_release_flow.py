@@ -34,6 +34,31 @@ while not all(pathlib.Path(folder, each).exists() for each in others):
     time.sleep(0.05)
 pathlib.Path(output, "main.py").write_text("print()")
 """
+# Builds a service long after another build has failed, and notes when another release could have begun meanwhile.
+_OUTLIVE = """\
+import pathlib, sys, time
+from switchover.adapters.git_history import GitHistory
+from switchover.errors import BusyError
+folder, output, repository = map(pathlib.Path, sys.argv[1:])
+(folder / "begun").touch()
+end = time.monotonic() + 8
+while time.monotonic() < end:
+    time.sleep(0.2)
+    try:
+        with GitHistory(repository).alone():
+            (folder / "free").touch()
+    except BusyError:
+        pass
+(output / "main.py").write_text("print()")
+(folder / "ended").touch()
+"""
+_FAIL = """\
+import pathlib, sys, time
+end = time.monotonic() + 60
+while not pathlib.Path(sys.argv[1], "begun").exists() and time.monotonic() < end:
+    time.sleep(0.05)
+raise SystemExit("no compiler")
+"""
 
 
 @pytest.fixture
@@ -130,6 +155,25 @@ def test_a_task_that_fails_is_named_in_the_message(project: ReleaseProject) -> N
     told = project.slack.read(message)
     assert told.startswith(f"*{project.name}: the release stopped at build cart@1.0.1*\n")
     assert "no compiler" in told
+
+
+def test_no_other_release_begins_before_everything_that_ran_beside_a_failure_has_ended(
+    project: ReleaseProject, tmp_path: Path
+) -> None:
+    project.repository.write("tools/outlive.py", _OUTLIVE)
+    project.repository.write("tools/fail.py", _FAIL)
+    repository = str(project.repository.root)
+    project.configure(
+        builds={
+            "shop": ["{python}", "tools/outlive.py", str(tmp_path), "{output}", repository],
+            "cart": ["{python}", "tools/fail.py", str(tmp_path)],
+        }
+    )
+    failed = project.release()
+    assert failed["state"] == "FAILED", failed["log"]
+    assert "no compiler" in failed["message"]
+    assert (tmp_path / "ended").exists()
+    assert not (tmp_path / "free").exists()
 
 
 def test_a_dry_run_that_fails_is_told_to_nobody(project: ReleaseProject) -> None:
