@@ -17,6 +17,7 @@ from tasks.publish import make_page, move_pointers, publish_component, tag_compo
 from tasks.scan import scan_component, show_findings
 from tasks.side_by_side import gather
 from tasks.sign import sign_component
+from tasks.version_check import share_versions
 
 
 def bring_out(
@@ -29,7 +30,9 @@ def bring_out(
     built = gather(build_component.map(unmapped(scope), pending, unmapped(tested), unmapped(work)))
     scanned = gather(scan_component.map(unmapped(scope), built, unmapped(work)))
     shown = gather(show_findings.map(unmapped(scope), scanned))
-    signed = gather(sign_component.map(unmapped(scope), require_passed(shown, "scan")))
+    passed = require_passed(shown, "scan")
+    share_versions(scope, pending)
+    signed = gather(sign_component.map(unmapped(scope), passed))
 
     published: list[Progress] = []
     for group in group_by_rank(require_passed(signed, "sign")):

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from switchover.adapters.release_tools import ReleaseScope, read_release_scope
 from switchover.operations.pending import Pending, choose_pending
 from switchover.operations.planning import ReleasePlan, plan_release
-from switchover.operations.release import move_versions, prepare
+from switchover.operations.release import move_versions, prepare, share_commit
 from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
@@ -81,3 +81,18 @@ def ask_registries(
     """
     _ = after_commit  # orders the tasks: asked before the commit, the answer would be another one
     return choose_pending(open_tools(scope), scope.settings, public=public, fill_store=fill_store)
+
+
+@task(
+    name="share-versions",
+    task_run_name="share-versions {scope.project}",
+    retries=2,
+    retry_delay_seconds=2,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=300,
+    cache_policy=NO_CACHE,
+)
+def share_versions(scope: ReleaseScope, pending: tuple[Pending, ...]) -> None:
+    """Bring the release commit to the remote, now that everything passed, and note there what is being published."""
+    share_commit(open_tools(scope), pending)

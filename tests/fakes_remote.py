@@ -67,6 +67,9 @@ class InMemoryRemote:
                 self.shared.holder = ""
             self.held_as = ""
 
+    def require_alone(self) -> None:
+        self._require_lock()
+
     def catch_up(self) -> None:
         for tag, there in self.shared.tags.items():
             self._refuse_moved(tag, self.checkout.tags.get(tag, there), there)
@@ -77,9 +80,12 @@ class InMemoryRemote:
             self.checkout.head = self.checkout.seen
         self._refuse_diverged()
 
-    def push_branch(self, commit: str = "") -> None:
+    def is_level(self) -> bool:
+        return self.checkout.head == self.checkout.seen
+
+    def push_branch(self) -> None:
         self._refuse_diverged()
-        head = commit or self.checkout.head
+        head = self.checkout.head
         if head == self.checkout.seen:
             return
         self._require_lock()

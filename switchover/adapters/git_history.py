@@ -17,6 +17,8 @@ from switchover.errors import BusyError, InputError
 
 # The release commit whose files the work tree may not have yet. Every work tree has refs/worktree of its own.
 UNFINISHED = "refs/worktree/switchover-unfinished"
+# The release commit that the remote may not have yet.
+UNSHARED = "refs/worktree/switchover-unshared"
 # What a release under way is made from, outside the branches and tags: nobody has to look at it.
 MARKS = "refs/switchover/under-way/"
 WITHDRAWN = "withdrawn/"
@@ -85,15 +87,16 @@ class GitHistory:
         cannot.
         """
         commit = self.write_commit(edits, message)
-        self.advance(commit)
+        run(self._git, "update-ref", UNSHARED, commit)
+        self._advance(commit)
         return commit
 
     def write_commit(self, edits: tuple[Edit, ...], message: str) -> str:
         """Make the commit that `commit_edits` would make, without moving anything; return its hash."""
         return make_commit(self._git, run(self._git, "rev-parse", "HEAD"), edits, message)
 
-    def advance(self, commit: str) -> None:
-        """Bring HEAD and the work tree to a commit of `write_commit` on top of it; interrupted as `commit_edits`."""
+    def _advance(self, commit: str) -> None:
+        """Bring HEAD and the work tree to a commit on top of it."""
         named = run(self._git, "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--relative", commit)
         subject = run(self._git, "log", "-1", "--format=%s", commit)
         run(self._git, "update-ref", UNFINISHED, commit)

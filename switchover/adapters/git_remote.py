@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from switchover.adapters.git_commits import find_commit
-from switchover.adapters.git_history import MARKS, WITHDRAWN, GitHistory
+from switchover.adapters.git_history import MARKS, UNSHARED, WITHDRAWN, GitHistory
 from switchover.adapters.git_lock_refs import SPACES
 from switchover.adapters.git_program import answers, attempt, open_checkout, run
 from switchover.adapters.git_remote_lock import RemoteLock
@@ -62,6 +62,10 @@ class GitRemote:
         """
         return self._lock.hold(holder)
 
+    def require_alone(self) -> None:
+        """Raise `FencedError` when `alone` is no longer true: the lock was lost, while this machine slept say."""
+        self._lock.require()
+
     def catch_up(self) -> None:
         """Fetch branch, tags and marks, and bring the branch forward to the remote's; being ahead is fine.
 
@@ -77,18 +81,19 @@ class GitRemote:
         wanted = [f"+{ref}:{seen_ref}"] if ref in there else []
         self._transport.fetch([*wanted, *self._list_missing(there)], "--no-tags")
         self._forget_marks(there)
+        self._take_back(self._find_seen(branch) if ref in there else "")
         if ref in there:
             self._bring_forward(branch, self._find_seen(branch))
         else:
             run(self._git, "update-ref", "-d", seen_ref)
 
-    def push_branch(self, commit: str = "") -> None:
+    def push_branch(self) -> None:
         """Bring the branch that is checked out there; `BusyError` when it is not what `catch_up` has seen.
 
         `InputError` with the server's words where it lets nobody push there.
         """
         branch = require_branch(self._git)
-        head, seen = commit or run(self._git, "rev-parse", "HEAD"), self._find_seen(branch)
+        head, seen = run(self._git, "rev-parse", "HEAD"), self._find_seen(branch)
         if head == seen:
             return
         if seen and not self._contains(head, seen):
@@ -97,6 +102,7 @@ class GitRemote:
         swap = Swap(f"refs/heads/{branch}", seen, head)
         self._require(failed, swap, self._lock.write(failed, swap)[swap.ref])
         run(self._git, "update-ref", self._seen_ref(branch), head)
+        run(self._git, "update-ref", "-d", UNSHARED)
 
     def push_commit(self, commit: str, branch: str) -> None:
         """Let a branch of ours be at this commit, whatever it was."""
@@ -170,6 +176,20 @@ class GitRemote:
             if ref.startswith(space + _UNDER_WAY)
         }
         return [*(f"{ref}:{ref}" for ref in tags), *(f"+{ref}:{mark}" for mark, ref in marks.items())]
+
+    def is_level(self) -> bool:
+        """Whether the branch here is what `catch_up` has seen there."""
+        return run(self._git, "rev-parse", "HEAD") == self._find_seen(require_branch(self._git))
+
+    def _take_back(self, seen: str) -> None:
+        """Drop a release commit on top that never got there; one with a tag was released before there was a remote."""
+        head = run(self._git, "rev-parse", "HEAD")
+        if head != find_commit(self._git, UNSHARED):
+            return
+        shared = bool(seen) and self._contains(seen, head)
+        if not shared and not run(self._git, "tag", "--points-at", "HEAD"):
+            run(self._git, "reset", "--quiet", "--keep", "HEAD^")
+        run(self._git, "update-ref", "-d", UNSHARED)
 
     def _forget_marks(self, there: dict[str, str]) -> None:
         """A mark that is not there is of a release that another machine has ended, or that never made anything."""

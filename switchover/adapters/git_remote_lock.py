@@ -73,6 +73,17 @@ class RemoteLock:
                 self._give_back()
             self._held = None
 
+    def require(self) -> None:
+        """Raise `FencedError` when the lock was held and is lost; one whose term is over is renewed first."""
+        with self._guard:
+            held = self._held
+            if held is None:
+                return
+            if held.taken_over:
+                raise self._fenced(held)
+            if self._clock() >= held.record.until:
+                self._renew(held)
+
     def write(self, failed: str, *swaps: Swap) -> dict[str, str]:
         """Ask for these swaps, all or none; return what the refs are there now: as wanted, or somebody else's.
 

@@ -144,12 +144,13 @@ def open_release_tools(
         remote=_open_remote(scope.root, config.remote) if config.remote else None,
         tester=CommitTester(scope.root, config.test, environ, hidden=secrets) if config.test else None,
         shows_findings=config.github is not None and config.github.code_scanning,
+        makes_pages=config.github is not None and config.github.releases,
     )
 
 
 @lru_cache(maxsize=8)
 def _open_remote(root: Path, name: str) -> GitRemote:
-    """One for all stages of a process: it knows of the lock that it holds, and refuses to write without it."""
+    """One for all stages of a process: it knows of the lock that is held, and writes nothing once that is lost."""
     return GitRemote(root, name)
 
 

@@ -6,20 +6,24 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from switchover.adapters.checkout_files import CheckoutFiles
-from switchover.adapters.manifest_values import read_npm_package, read_python_package
+from switchover.adapters.manifest_values import (
+    match_dependencies,
+    read_npm_package,
+    read_plain_package,
+    read_python_package,
+)
 from switchover.adapters.workspace_patterns import read_npm_patterns, read_patterns
 from switchover.decide.changeset_config import FILE, ChangesetConfig, parse_changeset_config
 from switchover.decide.changesets import Changeset, parse_changeset
 from switchover.decide.globs import is_negated, matches
-from switchover.decide.packages import Kind, Package
+from switchover.decide.packages import MANIFEST_NAMES, Kind, Package
 from switchover.decide.prerelease import FILE as PRE_FILE
 from switchover.decide.prerelease import USED_FOLDER, parse_pre_state
-from switchover.decide.requirements import normalise_name
 from switchover.errors import InputError
 from switchover.operations.release_ports import WorkspaceState
 
@@ -52,7 +56,8 @@ class FolderWorkspace:
         if not packages:
             raise InputError(
                 f"there is nothing to release in {self.root}",
-                expected="a package.json or pyproject.toml with a name, or a workspace of such",
+                expected="a package.json or pyproject.toml with a name, a workspace of such, or a service in a folder "
+                "of its own",
                 found="none",
                 next_step="name the root of the checkout with --repo",
             )
@@ -73,22 +78,28 @@ class FolderWorkspace:
 
 def _read_packages(files: CheckoutFiles, service_folders: tuple[str, ...], major: int | None) -> tuple[Package, ...]:
     patterns = _read_patterns(files, major)
-    folders = set(service_folders) | _expand(files, patterns)
+    services = set(service_folders)
+    folders = services | _expand(files, patterns)
     if not patterns:
         folders.add("")
-    found = [package for folder in sorted(folders) if (package := _read_package(files, folder))]
+    found = [
+        package
+        for folder in sorted(folders)
+        if (package := _read_package(files, folder) or (_read_plain(files, folder) if folder in services else None))
+    ]
     seen: dict[str, Package] = {}
     for package in found:
         # Fixtures are often copied with their names. Changesets takes the last of them, too.
-        if package.name in seen and not (package.private and seen[package.name].private):
+        other = seen.get(package.name)
+        if other and not (package.private and other.private and Kind.PLAIN not in {package.kind, other.kind}):
             raise InputError(
                 f"two packages are called {package.name}",
                 expected="every name once in a workspace",
-                found=f"{seen[package.name].manifest} and {package.manifest}",
-                next_step="rename one of them",
+                found=f"{other.manifest} and {package.manifest}",
+                next_step="rename one of them; the name beside a file VERSION is that of its folder",
             )
         seen[package.name] = package
-    return _match_python_names(list(seen.values()))
+    return match_dependencies(tuple(seen.values()))
 
 
 def _read_package(files: CheckoutFiles, folder: str) -> Package | None:
@@ -102,20 +113,16 @@ def _read_package(files: CheckoutFiles, folder: str) -> Package | None:
     return read_python_package(_parse_toml(text, f"{prefix}pyproject.toml"), folder) if text is not None else None
 
 
-def _match_python_names(packages: list[Package]) -> tuple[Package, ...]:
-    """Python knows `My_Core` and `my-core` as one name; a dependency gets the spelling of the package."""
-    names = {normalise_name(package.name): package.name for package in packages if package.kind is Kind.PYTHON}
-    return tuple(
-        package
-        if package.kind is not Kind.PYTHON
-        else replace(
-            package,
-            dependencies=tuple(
-                replace(each, name=names.get(normalise_name(each.name), each.name)) for each in package.dependencies
-            ),
-        )
-        for package in packages
-    )
+def _read_plain(files: CheckoutFiles, folder: str) -> Package | None:
+    """The service in a folder where no manifest names a package; None for the root, whose folder has any name.
+
+    Next to a manifest it takes a file VERSION: what lacks a name there is more likely a mistake.
+    """
+    if not folder or not files.has_folder(folder):
+        return None
+    text = files.read(f"{folder}/{MANIFEST_NAMES[Kind.PLAIN]}")
+    nameless = any(files.has(f"{folder}/{MANIFEST_NAMES[kind]}") for kind in (Kind.NPM, Kind.PYTHON))
+    return None if text is None and nameless else read_plain_package(text, folder)
 
 
 def _read_patterns(files: CheckoutFiles, major: int | None) -> tuple[str, ...]:

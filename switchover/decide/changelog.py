@@ -44,7 +44,7 @@ def write_section(
     parts = [f"## {release.new_version}"]
     for bump, heading in HEADINGS.items():
         if lines[bump]:
-            parts += [f"### {heading}", "\n".join(lines[bump])]
+            parts += [f"### {heading}", _join_entries(lines[bump], rules.compat)]
     if len(parts) == 1 and rules.compat >= FIRST_OWN_LAYOUT:
         parts.append("No changes in this release.")
     return "\n\n".join(parts)
@@ -78,6 +78,13 @@ def _write_entry(sha: str, summary: str, compat: int) -> str:
     lines = [line.rstrip(BLANKS) for line in summary.split("\n")]
     entry = "\n  ".join([f"- {sha[:SHORT]}: {lines[0]}" if sha else f"- {lines[0]}", *lines[1:]])
     return _trim_lines(entry) if compat < FIRST_OWN_LAYOUT else entry.strip(BLANKS)
+
+
+def _join_entries(entries: list[str], compat: int) -> str:
+    """One below the other; prettier leaves a blank line after an entry that has some itself."""
+    loose = [compat < FIRST_OWN_LAYOUT and "\n\n" in entry for entry in entries[:-1]]
+    ends = ["\n\n" if each else "\n" for each in loose] + [""]
+    return "".join(f"{entry}{end}" for entry, end in zip(entries, ends, strict=True))
 
 
 def _trim_lines(text: str) -> str:

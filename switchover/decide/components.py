@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from switchover.decide.packages import Kind, Package
 from switchover.decide.plan_settings import PlanSettings, expand_names, is_skipped
+from switchover.decide.version_text import parse_version
 from switchover.errors import InputError
 
 MANY_TAG_FORMAT = "{name}@{version}"
@@ -88,6 +89,13 @@ def find_withdrawn(component: Component, versions: Iterable[str], tags: Iterable
     return tuple(version for version in versions if write_next_tag(component, version) in gone)
 
 
+def read_tag(component: Component, tag: str) -> str:
+    """The version that a tag of this component stands for, empty for any other tag."""
+    before, _, after = component.tag.rpartition(component.version)
+    inner = tag.removeprefix(before).removesuffix(after)
+    return inner if tag == f"{before}{inner}{after}" and parse_version(inner) else ""
+
+
 def write_next_tag(component: Component, version: str) -> str:
     """The tag of another version of the same component."""
     before, _, after = component.tag.rpartition(component.version)
@@ -145,11 +153,13 @@ def find_service_package(by_folder: dict[str, Package], service: Service) -> Pac
     wanted = service.package or (package.name if package else "")
     if package is None or not package.version or package.name != wanted:
         found = "no manifest" if package is None else f"{package.name!r} with version {package.version!r}"
+        # The root of a repository is called differently in every clone, so it needs a manifest that names it.
+        plain = f", or the file VERSION in a folder called {wanted or service.name!r}" if service.folder else ""
         raise InputError(
             f"the service {service.name} cannot be released",
-            expected=f"a package.json or pyproject.toml in {service.folder}"
+            expected=f"a package.json or pyproject.toml in {service.folder or 'the root'}"
             + (f" named {wanted!r}" if wanted else "")
-            + " with a version",
+            + f" with a version{plain}",
             found=found,
             next_step="correct the path or the package of the service in switchover.toml, or its manifest",
         )

@@ -10,8 +10,8 @@ from typing import Any
 
 from switchover.decide.changelog import insert_section, write_section
 from switchover.decide.edit_rules import EditRules
-from switchover.decide.manifests import TomlPath, edit_json, edit_toml
-from switchover.decide.packages import Package, Section
+from switchover.decide.manifests import TomlPath, edit_json, edit_line, edit_toml
+from switchover.decide.packages import Kind, Package, Section
 from switchover.decide.pre_switch import write_pre_state
 from switchover.decide.prerelease import FILE as PRE_FILE
 from switchover.decide.prerelease import SEPARATE_FOLDER_SINCE, USED_FOLDER, Mode, parse_pre_state
@@ -40,7 +40,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class _Workspace:
-    """The plan by name of package, with the folders of all packages."""
+    """The releases that ranges can follow, by name of package, with the folders of all packages."""
 
     releases: dict[str, PlannedRelease]
     folders: dict[str, str]
@@ -66,11 +66,16 @@ def plan_edits(
     """
     releases = {release.name: release for release in plan.releases}
     by_name = {package.name: package for package in packages}
-    workspace = _Workspace(releases, {package.name: package.folder for package in packages}, rules)
+    # No range is about a plain package: whatever depends on its name means another one.
+    followed = {name: each for name, each in releases.items() if by_name[name].kind is not Kind.PLAIN}
+    workspace = _Workspace(followed, {package.name: package.folder for package in packages}, rules)
     wanted: dict[str, str | None] = {}
     for name, release in releases.items():
         package = by_name[name]
-        wanted[package.manifest] = _edit_manifest(package.manifest, texts[package.manifest], workspace, release)
+        if package.kind is Kind.PLAIN:
+            wanted[package.manifest] = _edit_plain(texts.get(package.manifest), release)
+        else:
+            wanted[package.manifest] = _edit_manifest(package.manifest, texts[package.manifest], workspace, release)
         if release in plan.changes and rules.changelog:
             section = write_section(package, release, plan, workspace.folders, rules.ranges)
             existing = texts.get(package.changelog, "")
@@ -110,6 +115,13 @@ def _edit_manifest(path: str, text: str, workspace: _Workspace, release: Planned
     if version and document.get("version") != version:
         values["version",] = version
     return edit_json(text, values, file=path)
+
+
+def _edit_plain(text: str | None, release: PlannedRelease) -> str | None:
+    """The file with the new version. An absent one stays absent until a version moves."""
+    if text is None and release.new_version == release.old_version:
+        return None
+    return edit_line(text or "", release.new_version)
 
 
 def _read_ranges(document: Any, section: Section) -> list[tuple[str, str]]:

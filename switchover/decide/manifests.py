@@ -66,6 +66,15 @@ def edit_toml(text: str, values: Mapping[TomlPath, str], *, file: str) -> str:
     return text
 
 
+def edit_line(text: str, value: str) -> str:
+    """Replace all that a text of one line says; its line end stays, and one that has none gets one."""
+    present = text.strip()
+    if present == value:
+        return text
+    edited = text.replace(present, value, 1) if present else value
+    return edited if edited.endswith("\n") else f"{edited}\n"
+
+
 def _parse_toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)

@@ -12,10 +12,14 @@ ANY = "*"
 
 
 class Kind(StrEnum):
-    """What a package is made with."""
+    """What a package is made with. `PLAIN`: a service of neither, whose version stands in a file of its own."""
 
     NPM = "npm"
     PYTHON = "python"
+    PLAIN = "plain"
+
+
+MANIFEST_NAMES = {Kind.NPM: "package.json", Kind.PYTHON: "pyproject.toml", Kind.PLAIN: "VERSION"}
 
 
 class Section(StrEnum):
@@ -56,7 +60,7 @@ class Package:
     @property
     def manifest(self) -> str:
         """Path of the manifest, relative to the root of the workspace."""
-        return self.file("package.json" if self.kind is Kind.NPM else "pyproject.toml")
+        return self.file(MANIFEST_NAMES[self.kind])
 
     @property
     def changelog(self) -> str:

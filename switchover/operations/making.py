@@ -20,6 +20,7 @@ from switchover.operations.release_ports import ReleaseTools
 from switchover.operations.stored import find_stored
 
 SIGNATURE = "signature"
+SBOM = "sbom"
 
 
 def build(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
@@ -33,18 +34,36 @@ def build(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
         archive = Path(shutil.copyfile(tools.store.fetch(stored.digest), place / name_archive(component)))
         reason = "already published" if pending.done else "stored by an interrupted run"
         return _recognise(tools, progress.after(Skipped("build", reason), archive=archive))
-    if pending.done:
+    if pending.done and not pending.unpaged:
         return progress.after(Skipped("build", "already published"))
-    if component.kind is not ComponentKind.NPM:
-        archive = tools.builder.build(component, pending.service, pending.bundled, pending.commit, place)
-        return _recognise(tools, progress.after(Done("build", archive.name), archive=archive))
+    if pending.done:
+        return _make_again(tools, progress, place)
     try:
-        archive = tools.packer.pack(component, pending.commit, place)
+        archive = _make(tools, progress, place)
     except MissingProgramError as error:
-        if tools.destination_of(component) is not None:
+        if component.kind is not ComponentKind.NPM or tools.destination_of(component) is not None:
             raise
         return progress.after(Skipped("build", error.problem.found))
     return _recognise(tools, progress.after(Done("build", archive.name), archive=archive))
+
+
+def _make(tools: ReleaseTools, progress: Progress, place: Path) -> Path:
+    pending, component = progress.pending, progress.component
+    if component.kind is ComponentKind.NPM:
+        return tools.packer.pack(component, pending.commit, place)
+    return tools.builder.build(component, pending.service, pending.bundled, pending.commit, place)
+
+
+def _make_again(tools: ReleaseTools, progress: Progress, place: Path) -> Progress:
+    """The files of what another machine has published, for its page; none where the bytes cannot be had again."""
+    component, published = progress.component, progress.pending.published
+    destination = tools.destination_of(component)
+    if destination is None or published is None or component.kind is ComponentKind.IMAGE:
+        return progress.after(Skipped("build", "already published"))
+    archive = _make(tools, progress, place)
+    if destination.identify(component, archive).digest != published.digest:
+        return progress.after(Skipped("build", "already published; built again its bytes are others, and are not used"))
+    return progress.after(Skipped("build", "already published; built again for its page"), archive=archive)
 
 
 def folder_of(component: Component, folder: Path) -> Path:
@@ -74,12 +93,21 @@ def _recognise(tools: ReleaseTools, progress: Progress) -> Progress:
 
 def scan(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
     """Judge what was built; what is published already was judged before it was."""
-    if progress.pending.done:
-        return progress.after(Skipped("scan", "already published"))
     if progress.archive is None:
-        return progress.after(Skipped("scan", "nothing was built"))
+        return progress.after(Skipped("scan", "already published" if progress.pending.done else "nothing was built"))
+    if progress.pending.done:
+        return _describe_again(tools, progress, folder)
     scanned = tools.scanner.scan(progress.archive, folder_of(progress.component, folder))
     return progress.after(scanned.outcome, scanned=scanned)
+
+
+def _describe_again(tools: ReleaseTools, progress: Progress, folder: Path) -> Progress:
+    """What is published was judged before it was; its page may still need the list of what is in it."""
+    component, outcome = progress.component, Skipped("scan", "already published")
+    known = tools.store.find_artifact(component.name, component.version, SBOM) is not None
+    if known or not progress.pending.unpaged or progress.archive is None:
+        return progress.after(outcome)
+    return progress.after(outcome, scanned=tools.scanner.scan(progress.archive, folder_of(component, folder)))
 
 
 def sign(tools: ReleaseTools, progress: Progress) -> Progress:
@@ -89,10 +117,8 @@ def sign(tools: ReleaseTools, progress: Progress) -> Progress:
     """
     component, archive = progress.component, progress.archive
     destination = tools.destination_of(component)
-    if progress.pending.done:
-        return progress.after(Skipped("sign", "already published"))
-    if archive is None:
-        return progress.after(Skipped("sign", "nothing was built"))
+    if archive is None or (progress.pending.done and not progress.pending.unpaged):
+        return progress.after(Skipped("sign", "already published" if progress.pending.done else "nothing was built"))
     if component.kind is ComponentKind.IMAGE and destination is not None:
         staged = progress.after(destination.stage(component, archive))
         sbom = progress.scanned.sbom if progress.scanned else None

@@ -43,6 +43,7 @@ class Pending:
     `commit` is what it is made of, `bundled` are the packages inside it, `rank` counts the groups in which things are
     published. `published` is the version as its destination has it, when that is known to be of this commit; `found`
     when that has still to be compared. `resumed`: a run before this one has begun with it and did not end.
+    `unpaged`: its page is to be made, for which its files are needed.
     """
 
     component: Component
@@ -54,6 +55,7 @@ class Pending:
     found: Published | None = None
     released: Release | None = None
     resumed: bool = False
+    unpaged: bool = False
 
     @property
     def done(self) -> bool:
@@ -68,7 +70,7 @@ def choose_pending(
 
     With `public` only what others can see already: that has to be finished before any version moves on. With
     `fill_store` also what is released and only this machine's store does not have. Notes for
-    each the commit that it is made of, here and at the remote. What is public goes on with its commit, and so does
+    each the commit that it is made of. What is public goes on with its commit, and so does
     what this machine has stored; until then a version is made of HEAD, so that a repair of what a stage refused gets
     in.
     """
@@ -83,14 +85,11 @@ def choose_pending(
     wanted = [each for each in asked if _is_wanted(standings[each.name], public=public)]
     _refuse_unseen(tools, wanted, remote_tags or {})
     begun = {each.tag for each in wanted if _has_begun(tools, each, standings[each.name], marks)}
-    pending = tuple(
+    return tuple(
         _prepare(tools, settings, packages, each, standings[each.name], rank=rank, begun=each.tag in begun)
         for rank, group in enumerate(plan_order(packages, wanted))
         for each in group
     )
-    if tools.remote and pending:
-        tools.remote.push_marks(tuple(each.component.tag for each in pending))
-    return pending
 
 
 def list_stale_marks(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[str, ...]:
@@ -121,12 +120,12 @@ def _look(
         # Where nothing is shared the store of this machine is all there is; else a tag there says that it is done.
         asked = component.kind is not ComponentKind.TAG and (remote_tags is None or fill_store)
         there = released is not None or not asked
-    page = tools.forge.find_release(component.tag) if tools.forge and tagged else None
+    page = tools.forge.find_release(component.tag) if tools.forge and tools.makes_pages and tagged else None
     return Standing(
         published=published,
         released=released if destination is None else None,
         tagged=tagged and there,
-        paged=tools.forge is None or (page is not None and not page.draft),
+        paged=tools.forge is None or not tools.makes_pages or (page is not None and not page.draft),
         open=component.tag in marks,
     )
 
@@ -189,4 +188,5 @@ def _prepare(
         None if known else published,
         standing.released,
         standing.open,
+        not standing.paged,
     )

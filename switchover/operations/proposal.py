@@ -24,6 +24,13 @@ def propose_versions(tools: ReleaseTools, plan: ReleasePlan) -> str:
             found="no " + ("remote" if tools.remote is None else "section release.github"),
             next_step="add it, or let versions be committed",
         )
+    if not tools.remote.is_level():
+        raise InputError(
+            "the next versions cannot be proposed",
+            expected="a branch that the remote has as it is here",
+            found="commits that were never pushed",
+            next_step="push them, or bring the branch back: git status",
+        )
     if not plan.versions.changes:
         return ""
     edits = plan_rewriting(tools.workspace, plan.packages, plan.versions).edits

@@ -36,6 +36,8 @@ def publish(tools: ReleaseTools, progress: Progress) -> Progress:
             tools.store.put(component.name, component.version, kind, file)
     destination = tools.destination_of(component)
     published = pending.published
+    if tools.remote:
+        tools.remote.require_alone()
     if destination is not None and published is None:
         published = destination.publish(component, archive)
     release = Release(component.name, component.version, artifact, pending.commit)
@@ -81,6 +83,8 @@ def point(tools: ReleaseTools, progress: Progress) -> Progress:
     told = ", ".join(f"{move.pointer} → {move.version or 'nothing'}" for move in moves)
     if moves and not destination.moves_pointers:
         return progress.after(Skipped("point", f"without a token tags cannot be moved; left to a person: {told}"))
+    if moves and tools.remote:
+        tools.remote.require_alone()
     for move in moves:
         destination.move_pointer(component, move.pointer, move.version)
     return progress.after(Done("point", told) if moves else Skipped("point", "they are where they belong"))

@@ -100,21 +100,22 @@ def prepare(tools: ReleaseTools, settings: ReleaseSettings) -> None:
 
 
 def apply_versions(tools: ReleaseTools, plan: ReleasePlan) -> str:
-    """Commit versions, changelogs and used changesets, and bring the branch to the remote; return the hash.
+    """Commit versions, changelogs and used changesets here; return the hash, empty when there is nothing to change.
 
-    It is empty when there is nothing to change. A commit that a killed release could not bring there goes now.
+    Nobody else sees it until `share_commit`: what a test or a scan refuses leaves the shared branch as it is, and the
+    next `prepare` takes the commit back.
     """
-    edits = plan_rewriting(tools.workspace, plan.packages, plan.versions).edits if plan.versions.changes else ()
-    if tools.remote is None:
-        return tools.history.commit_edits(edits, write_commit_message(plan.versions)) if edits else ""
-    if not edits:
-        tools.remote.push_branch()
+    if not plan.versions.changes:
         return ""
-    # The shared branch moves first: where somebody has moved it meanwhile, nothing has happened here.
-    commit = tools.history.write_commit(edits, write_commit_message(plan.versions))
-    tools.remote.push_branch(commit)
-    tools.history.advance(commit)
-    return commit
+    edits = plan_rewriting(tools.workspace, plan.packages, plan.versions).edits
+    return tools.history.commit_edits(edits, write_commit_message(plan.versions))
+
+
+def share_commit(tools: ReleaseTools, pending: tuple[Pending, ...]) -> None:
+    """Bring the branch to the remote, and the marks of what is about to be published; `BusyError` when it has moved."""
+    if tools.remote:
+        tools.remote.push_branch()
+        tools.remote.push_marks(tuple(each.component.tag for each in pending))
 
 
 def refuse_taken(tools: ReleaseTools, plan: ReleasePlan) -> None:
@@ -167,7 +168,9 @@ def bring_out(tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path) -
     built = [build(tools, Progress(each), folder) for each in pending]
     scanned = [scan(tools, each, folder) for each in built]
     told = [report_findings(tools, each) for each in scanned]
-    signed = [sign(tools, each) for each in require_passed(told, "scan")]
+    passed = require_passed(told, "scan")
+    share_commit(tools, pending)
+    signed = [sign(tools, each) for each in passed]
     published = [publish(tools, each) for each in require_passed(signed, "sign")]
     tagged = [tag(tools, each) for each in published]
     paged = [each for group in group_by_tag(tagged) for each in page(tools, group, folder)]

@@ -17,11 +17,10 @@ from switchover.decide.release_files import (
     write_manifest,
 )
 from switchover.errors import InputError
-from switchover.operations.making import SIGNATURE, folder_of
+from switchover.operations.making import SBOM, SIGNATURE, folder_of
 from switchover.operations.progress import Progress
 from switchover.operations.release_ports import ReleaseTools
 
-SBOM = "sbom"
 _ENDINGS = {SBOM: ".cdx.json", SIGNATURE: ".sigstore.json"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from switchover.decide.components import ComponentKind, read_tag
 from switchover.decide.outcome import Done, Outcome, Skipped
 from switchover.decide.pointers import LATEST, choose_pointers
 from switchover.decide.release_notes import join_notes, read_section, write_notes
@@ -28,8 +29,8 @@ def group_by_tag(all_progress: Iterable[Progress]) -> tuple[Group, ...]:
 def page(tools: ReleaseTools, group: Group, folder: Path) -> Group:
     """Make the page of a tag: a draft first, then every file, then everybody may see it."""
     tag, forge = group[0].component.tag, tools.forge
-    if forge is None:
-        return _after(group, Skipped("page", "no section release.github"))
+    if forge is None or not tools.makes_pages:
+        return _after(group, Skipped("page", "no section release.github, or releases = false in it"))
     if not tools.history.has_tag(tag):
         return _after(group, Skipped("page", "not tagged"))
     known = forge.find_release(tag)
@@ -52,6 +53,8 @@ def _fill(tools: ReleaseTools, forge: Forge, release: ForgeRelease, group: Group
     files = {each.component.name: gather_files(tools, each, folder) for each in group}
     for file in write_files(tools, group, files, folder):
         forge.upload_asset(release, file)
+    if tools.remote:
+        tools.remote.require_alone()
     return forge.publish_release(release, latest=any(_is_newest(tools, each) for each in group))
 
 
@@ -74,12 +77,14 @@ def _after(group: Group, outcome: Outcome, address: str = "") -> Group:
 
 
 def _is_newest(tools: ReleaseTools, progress: Progress) -> bool:
-    """Whether the page may be called the newest: a stable version above all others that there are."""
+    """Whether the page may be called the newest of the repository: a stable version above all others.
+
+    Where each component has tags of its own none may: the mark would be that of whoever came last.
+    """
     component = progress.component
-    destination = tools.destination_of(component)
-    if destination is not None and progress.published is not None:
-        versions = destination.list_versions(component)
-    else:
-        versions = tuple(each.version for each in tools.store.list_releases(component.name))
-    wanted = choose_pointers(component.kind, component.version, (*versions, component.version))
-    return wanted.get(LATEST) == component.version
+    if component.package in component.tag:
+        return False
+    withdrawn = set(tools.history.read_withdrawn())
+    tags = {*(tools.remote.read_tags() if tools.remote else tools.history.read_tags()), component.tag} - withdrawn
+    versions = [version for tag in tags if (version := read_tag(component, tag))]
+    return choose_pointers(ComponentKind.IMAGE, component.version, versions).get(LATEST) == component.version

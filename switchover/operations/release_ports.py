@@ -88,9 +88,6 @@ class History(Protocol):
     def write_commit(self, edits: tuple[Edit, ...], message: str) -> str:
         """Make the commit that `commit_edits` would make, without moving anything; return its hash."""
 
-    def advance(self, commit: str) -> None:
-        """Bring HEAD and the work tree to a commit of `write_commit` on top of it; interrupted as `commit_edits`."""
-
     def mark(self, tag: str, commit: str) -> None:
         """Note that the release behind `tag` is under way and made from `commit`."""
 
@@ -276,14 +273,20 @@ class Remote(Protocol):
     def alone(self, holder: str) -> AbstractContextManager[None]:
         """Be the only release of the shared repository, renewed while it lasts; `BusyError` names who holds it."""
 
+    def require_alone(self) -> None:
+        """Raise `FencedError` when `alone` is no longer true; to be asked before what cannot be taken back."""
+
     def catch_up(self) -> None:
-        """Fetch, and bring the branch forward to the remote's; `InputError` when the two have diverged."""
+        """Fetch, and bring the branch forward to the remote's; `InputError` when the two have diverged.
 
-    def push_branch(self, commit: str = "") -> None:
-        """Bring the branch that is checked out there, if nobody else has moved it meanwhile (`BusyError`).
-
-        With `commit`, one on top of what is checked out, it gets that far there before it does here.
+        A release commit on top that nobody else has seen is taken back first: it is made anew.
         """
+
+    def is_level(self) -> bool:
+        """Whether the branch here is what `catch_up` has seen there."""
+
+    def push_branch(self) -> None:
+        """Bring the branch that is checked out there, if nobody else has moved it meanwhile (`BusyError`)."""
 
     def push_commit(self, commit: str, branch: str) -> None:
         """Let a branch of ours (the release's pull request) be at this commit, whatever it was."""
@@ -306,7 +309,8 @@ class ReleaseTools:
     """Everything that the stages of a release work with.
 
     A component without a destination is released into the store. `builder_name` says in manifests who made the
-    bytes; `shows_findings`: the forge shows what the scanner found. None: there is no such place.
+    bytes; `shows_findings`: the forge shows what the scanner found; `makes_pages`: it
+    has a page for every release. None: there is no such place.
     """
 
     workspace: Workspace
@@ -323,3 +327,4 @@ class ReleaseTools:
     remote: Remote | None = None
     tester: Tester | None = None
     shows_findings: bool = False
+    makes_pages: bool = False

@@ -75,6 +75,59 @@ def test_services_outside_of_the_workspace_belong_to_it(tmp_path: Path) -> None:
     assert [each.name for each in workspace.read(("apps/cart",)).packages] == ["cart"]
 
 
+def test_a_service_without_a_manifest_has_the_version_of_its_file(tmp_path: Path) -> None:
+    workspace = write(
+        tmp_path,
+        {
+            "package.json": {"workspaces": ["services/*"]},
+            "services/edge/VERSION": "1.4.0\r\n",
+            "services/new/Dockerfile": "FROM scratch\n",
+            "services/other/VERSION": "of no interest: nobody says that this is a service",
+            "VERSION": "9.0.0\n",
+        },
+    )
+    packages = workspace.read(("services/edge", "services/new", "services/gone", "")).packages
+    assert [(each.name, each.version, each.manifest) for each in packages] == [
+        ("edge", "1.4.0", "services/edge/VERSION"),
+        ("new", "0.0.0", "services/new/VERSION"),
+    ]
+    assert {(each.kind, each.private, each.dependencies) for each in packages} == {(Kind.PLAIN, True, ())}
+
+
+def test_a_service_whose_manifest_names_no_package_needs_the_file(tmp_path: Path) -> None:
+    files: dict[str, object] = {"edge/pyproject.toml": "[tool.x]\n", "cart/package.json": {"name": "cart"}}
+    workspace = write(tmp_path, files)
+    assert [each.name for each in workspace.read(("edge", "cart")).packages] == ["cart"]
+    write(tmp_path, {"edge/VERSION": "1.4.0\n", "cart/VERSION": "9.9.9\n"})
+    assert [(each.name, each.kind) for each in workspace.read(("edge", "cart")).packages] == [
+        ("cart", Kind.NPM),
+        ("edge", Kind.PLAIN),
+    ]
+
+
+def test_a_service_called_like_another_private_package_is_refused(tmp_path: Path) -> None:
+    manifest = {"name": "edge", "version": "1.0.0", "private": True}
+    workspace = write(tmp_path, {"services/edge/VERSION": "1.4.0\n", "package.json": manifest})
+    with pytest.raises(InputError, match=r"(?s)two packages are called edge.*package\.json and services/edge/VERSION"):
+        workspace.read(("services/edge",))
+
+
+def test_what_others_need_is_never_a_service_without_a_manifest(tmp_path: Path) -> None:
+    needs = {"redis": "^4.0.0", "b": "^1.0.0"}
+    workspace = write(
+        tmp_path,
+        {
+            "package.json": {"workspaces": ["*"]},
+            "a/package.json": {"name": "a", "version": "1.0.0", "dependencies": needs},
+            "p/pyproject.toml": '[project]\nname = "p"\nversion = "1.0.0"\ndependencies = ["redis>=4", "b>=1"]\n',
+            "redis/VERSION": "4.0.0\n",
+        },
+    )
+    packages = {each.name: each for each in workspace.read(("redis", "p")).packages}
+    assert [each.name for each in packages["a"].dependencies] == ["b"]
+    assert [each.name for each in packages["p"].dependencies] == ["b"]
+
+
 def test_changesets_come_by_name_without_what_is_for_readers(tmp_path: Path) -> None:
     changeset = "---\na: minor\n---\n\nx\n"
     state = write(
@@ -167,6 +220,7 @@ def test_what_a_sparse_checkout_leaves_out_is_read_from_its_commit(tmp_path: Pat
     assert "@acme/ui" in FolderWorkspace(tmp_path).read_texts(("packages/ui/package.json",))["packages/ui/package.json"]
     repository.git("sparse-checkout", "set", "--no-cone", "/package.json")
     assert FolderWorkspace(tmp_path).read(()) == whole
+    assert FolderWorkspace(tmp_path).read_texts(("packages/ui/CHANGELOG.md",)) == {"packages/ui/CHANGELOG.md": "# ü\n"}
     (tmp_path / "package.json").unlink()
     with pytest.raises(InputError, match="nothing to release"):
         FolderWorkspace(tmp_path).read(())

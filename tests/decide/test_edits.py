@@ -71,6 +71,35 @@ def test_applying_the_same_plan_twice_changes_nothing(
             ]
 
 
+@given(st.sampled_from(["1.0.0", "1.0.0\n", "1.0.0\r\n", "  1.0.0 \n", None]), BUMPS)
+def test_the_file_of_a_plain_package_keeps_its_line_end_or_gets_one(text: str | None, bump: Bump) -> None:
+    packages, texts = make({"a": {}})
+    plain = Package("edge", "services/edge", "1.0.0" if text else "0.0.0", Kind.PLAIN, private=True)
+    present = texts | ({plain.manifest: text} if text else {})
+    settings = PlanSettings(deployed=frozenset({"edge"}))
+    plan = plan_versions((*packages, plain), (Changeset("c", (("edge", bump),), "More."),), {}, settings)
+    once = write(present, plan_edits((*packages, plain), plan, present, EditRules()))
+    new = next(each.new_version for each in plan.releases if each.name == "edge")
+    expected = (text or "0.0.0\n").replace(plain.version, new)
+    if bump is Bump.NONE:
+        assert once.get(plain.manifest) == text
+    else:
+        assert once[plain.manifest] == (expected if expected.endswith("\n") else f"{expected}\n")
+    assert plan_edits((*packages, plain), plan, once, EditRules()) == ()
+
+
+def test_no_range_follows_a_plain_package() -> None:
+    packages, texts = make({"a": {}})
+    texts["package.json"] = '{"dependencies": {"edge": "1.0.0", "a": "1.0.0"}}'
+    texts["pyproject.toml"] = '[project]\nname = "x"\nversion = "1.0.0"\ndependencies = ["edge==1.0.0"]\n'
+    plain = Package("edge", "services/edge", "1.0.0", Kind.PLAIN, private=True)
+    releases = tuple(PlannedRelease(name, Bump.MINOR, "1.0.0", "1.1.0") for name in ("a", "edge"))
+    edits = plan_edits((*packages, plain), VersionPlan((), releases), texts, EditRules())
+    written = {each.path: each.content for each in edits}
+    assert written["package.json"] == '{"dependencies": {"edge": "1.0.0", "a": "1.1.0"}}'
+    assert "pyproject.toml" not in written
+
+
 def plan_of(
     *changesets: Changeset, skipped: frozenset[str] = frozenset(), state: PreState | None = None
 ) -> VersionPlan:

@@ -154,6 +154,7 @@ class World:
             packer=Packer(),
             clock=self.clock,
             shows_findings=self.connected,
+            makes_pages=self.connected,
             destination_of=lambda component: npm if component.kind is ComponentKind.NPM else None,
             **ports,
         )
@@ -509,3 +510,185 @@ def test_uncommitted_work_is_refused_before_anything_happens(world: World) -> No
     with pytest.raises(InputError, match=r"services/cart/main\.py"):
         world.run()
     assert world.state() == before
+
+
+def other_machine(connected: World, name: str = "elsewhere") -> Repository:
+    """Another checkout of the shared repository."""
+    return clone(connected.shared, connected.root / name)
+
+
+def test_what_is_half_public_is_finished_before_new_work_moves_its_version(connected: World, tmp_path: Path) -> None:
+    killed = find_moment(connected, tmp_path, lambda world: "@acme/core" in world.npm.versions)
+    began = killed.shared.git("rev-parse", "main")
+    killed.repository.commit("feat(core): more", {"packages/core/index.js": "export const core = 7\n"})
+    report = killed.run()
+    assert killed.shared.git("rev-parse", "@acme/core@1.0.1^{}") == began
+    assert sorted(killed.npm.versions["@acme/core"]) == ["1.0.1", "1.1.0"]
+    assert killed.npm.pointers["@acme/core"]["latest"] == "1.1.0"
+    assert killed.shared.git("for-each-ref", "refs/switchover") == ""
+    assert killed.repository.git("for-each-ref", "refs/switchover") == ""
+    assert {str(each.component) for each in report.components} >= {"@acme/core@1.0.1", "@acme/core@1.1.0"}
+    assert not killed.run().changed
+
+
+def test_what_a_scan_refuses_leaves_the_shared_branch_as_it_was(connected: World) -> None:
+    before = connected.shared.git("rev-parse", "main")
+    with pytest.raises(SwitchoverError, match="stops at: scan"):
+        connected.run(scanner=Stage(Failed("scan", "a key in main.py")))
+    assert connected.shared.git("rev-parse", "main") == before
+    assert connected.shared.git("for-each-ref", "refs/switchover") == ""
+    elsewhere = other_machine(connected)
+    elsewhere.commit("fix: take the key away", {"services/cart/main.py": "print('no key')\n"})
+    elsewhere.git("push", "--quiet", "origin", "main")
+    report = connected.run()
+    assert "cart@1.1.0" in {str(each.component) for each in report.components}
+    assert connected.shared.git("rev-parse", "main") == report.commit
+
+
+def test_a_push_of_somebody_else_in_between_costs_another_run_and_nothing_more(connected: World) -> None:
+    elsewhere = other_machine(connected)
+
+    class Overtaken:
+        def __init__(self, remote: Any) -> None:
+            self._remote = remote
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "push_branch":
+                elsewhere.commit("docs: words", {"words.md": "words\n"})
+                elsewhere.git("push", "--quiet", "origin", "main")
+            return getattr(self._remote, name)
+
+    with pytest.raises(BusyError, match="cannot be pushed"):
+        connected.run(remote=Overtaken(GitRemote(connected.repository.root, "origin")))
+    assert connected.npm.effects == []
+    report = connected.run()
+    assert sorted(str(each.component) for each in report.components) == COMPONENTS
+    assert (connected.repository.root / "words.md").is_file()
+
+
+def test_a_configuration_that_comes_with_the_newest_commits_counts(connected: World) -> None:
+    elsewhere = other_machine(connected)
+    toml = (elsewhere.root / "switchover.toml").read_text(encoding="utf-8")
+    service = '[services.web]\npath = "services/web"\ncommand = ["{python}", "main.py"]\n'
+    files: dict[str, Any] = {
+        "switchover.toml": f"{toml}\n{service}",
+        "services/web/package.json": {"name": "web", "version": "0.1.0"},
+        "services/web/main.py": "print('web')\n",
+    }
+    elsewhere.commit("feat(web): begin", files)
+    elsewhere.git("push", "--quiet", "origin", "main")
+    report = connected.run()
+    assert {each.component.name: each.component.kind for each in report.components}["web"] is ComponentKind.SERVICE
+    assert "web" not in connected.npm.versions
+
+
+def test_bytes_that_were_never_public_give_way_to_what_another_machine_released(
+    connected: World, tmp_path: Path
+) -> None:
+    killed = find_moment(connected, tmp_path, has_stored)
+    assert killed.open()[0].store.find("cart", "1.1.0") is None
+    other = World(killed.root / "machine", connected=True, npm=killed.npm, forge=killed.forge)
+    repository = clone(killed.shared, other.repository.root)
+    killed.root.joinpath("machine", "shared.git").symlink_to(killed.shared.root)
+    repository.commit("docs: words", {"services/cart/main.py": "print('other')\n"})
+    assert other.run().changed
+    killed.run()
+    released = killed.open()[0].store.find("cart", "1.1.0")
+    theirs = other.open()[0].store.find("cart", "1.1.0")
+    assert theirs is not None
+    assert released in (None, theirs)
+
+
+def test_a_shallow_clone_without_tags_releases_nothing_a_second_time(connected: World) -> None:
+    connected.run()
+    connected.repository.commit("docs: say", {".changeset/one.md": '---\n"cart": patch\n---\n\nOne more.\n'})
+    connected.repository.git("push", "--quiet", "origin", "main")
+    shutil.rmtree(connected.repository.root)
+    clone(connected.shared, connected.repository.root, "--depth=1", "--no-tags")
+    effects = list(connected.npm.effects)
+    report = connected.run()
+    assert [str(each.component) for each in report.components] == ["cart@1.1.1"]
+    assert connected.npm.effects == effects
+
+
+def test_a_version_that_was_released_from_another_branch_is_refused_before_anything_moves(connected: World) -> None:
+    began = connected.repository.git("rev-parse", "main")
+    connected.run()
+    connected.repository.git("switch", "--quiet", "--create", "old", began)
+    connected.repository.git("push", "--quiet", "origin", "old")
+    before = connected.state()
+    with pytest.raises(InputError, match="was released before"):
+        connected.run()
+    assert connected.state() == before
+
+
+def test_only_the_branches_that_are_named_are_released_from(connected: World) -> None:
+    toml = (connected.repository.root / "switchover.toml").read_text(encoding="utf-8")
+    settings = '[release]\nbranches = ["release/*"]\n'
+    connected.repository.commit("chore: branches", {"switchover.toml": f"{toml}\n{settings}"})
+    with pytest.raises(InputError, match="is not released from"):
+        connected.run()
+    connected.repository.git("switch", "--quiet", "--create", "release/1")
+    connected.repository.git("push", "--quiet", "origin", "release/1")
+    assert connected.run().changed
+
+
+def test_a_page_that_another_machine_makes_has_every_file(connected: World, tmp_path: Path) -> None:
+    def is_tagged(world: World) -> bool:
+        return "@acme/ui@1.0.1" in world.shared.git("tag") and world.forge is not None and not world.forge.pages
+
+    killed = find_moment(connected, tmp_path, is_tagged)
+    shutil.rmtree(killed.repository.root)
+    clone(killed.shared, killed.repository.root)
+    killed.run()
+    assert killed.forge is not None
+    pages = {page.tag: page for page in killed.forge.pages.values()}
+    assert {"acme-ui-1.0.1.tgz", "acme-ui-1.0.1.tgz.sigstore.json", "acme-ui-1.0.1.tgz.cdx.json"} <= set(
+        pages["@acme/ui@1.0.1"].assets
+    )
+    assert b"acme-ui-1.0.1.tgz" in (pages["@acme/ui@1.0.1"].assets["SHA256SUMS"] or b"")
+
+
+def test_archives_of_one_name_are_not_mistaken_for_each_other(connected: World) -> None:
+    files: dict[str, Any] = {
+        "packages/plain/package.json": {"name": "acme-ui", "version": "1.0.1", "files": ["index.js"]},
+        "packages/plain/index.js": "export const plain = 1\n",
+    }
+    connected.repository.commit("feat(plain): begin", files)
+    connected.run()
+    digests = [connected.npm.versions[name]["1.0.1"].digest for name in ("@acme/ui", "acme-ui")]
+    assert len(set(digests)) == 2
+
+
+def test_two_services_of_one_package_are_both_released(world: World) -> None:
+    toml = (world.repository.root / "switchover.toml").read_text(encoding="utf-8")
+    service = '[services.worker]\npath = "services/cart"\npackage = "cart"\ncommand = ["{python}", "main.py"]\n'
+    world.repository.commit("feat(cart): a worker", {"switchover.toml": f"{toml}\n{service}"})
+    report = world.run()
+    assert {str(each.component) for each in report.components} >= {"cart@1.1.0", "worker@1.1.0"}
+    assert not world.run().changed
+
+
+def test_a_service_called_as_a_package_is_refused(world: World) -> None:
+    toml = (world.repository.root / "switchover.toml").read_text(encoding="utf-8")
+    service = '[services.plain]\npath = "services/cart"\npackage = "cart"\ncommand = ["{python}", "main.py"]\n'
+    files: dict[str, Any] = {
+        "switchover.toml": f"{toml}\n{service}",
+        "packages/plain/package.json": {"name": "plain", "version": "1.0.0"},
+    }
+    world.repository.commit("feat: plain", files)
+    with pytest.raises(InputError, match="are called plain"):
+        world.run()
+
+
+def test_where_tags_cannot_be_moved_that_is_left_to_a_person(connected: World) -> None:
+    class Trusted(InMemoryDestination):
+        @property
+        def moves_pointers(self) -> bool:
+            return False
+
+    connected.npm = Trusted()
+    report = connected.run()
+    pointed = [each.outcomes[-1] for each in report.components if each.component.kind is ComponentKind.NPM]
+    assert all(isinstance(each, Skipped) and "latest → 1.0.1" in each.reason for each in pointed)
+    assert not connected.run().changed

@@ -28,7 +28,7 @@ _MAKE_BLOCK = """\
 import sys
 from pydantic import SecretStr
 from blocks.slack_thread import SlackThread
-SlackThread(token=SecretStr(sys.argv[1]), channel="C1", api=sys.argv[2]).save("release-e2e")
+SlackThread(token=SecretStr(sys.argv[1]), channel="C1", api=sys.argv[2]).save("release-e2e", overwrite=True)
 """
 _PROJECT = Path(__file__).parents[3]
 
@@ -141,8 +141,8 @@ def require_git(world: World, commit: str) -> None:
     shape = "--format=%(refname) %(objecttype) %(*objectname)"
     tags = world.shop.shared.git("for-each-ref", shape, "refs/tags").splitlines()
     assert sorted(tags) == sorted(f"refs/tags/{tag} tag {commit}" for tag in RELEASED)
-    rest = world.shop.shared.git("for-each-ref", "--format=%(refname) %(objectname)", "--exclude=refs/tags")
-    assert rest == f"refs/heads/main {commit}"
+    refs = world.shop.shared.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    assert [ref for ref in refs if not ref.startswith("refs/tags/")] == [f"refs/heads/main {commit}"]
     assert world.shop.checkout.git("for-each-ref", "refs/switchover") == ""
 
 

@@ -141,9 +141,10 @@ class World:
         return {name: len(gate.asked) for name, gate in self.parts.gates.items()}
 
     def forget_requests(self) -> None:
-        """Begin to count anew, and let nothing go wrong any more."""
+        """Begin to count anew, complaints too, and let nothing go wrong any more."""
         for gate in self.parts.gates.values():
             gate.reset()
+        self.parts.github.witness.complaints.pop(self.hosted.name, None)
 
     def complaints(self) -> list[str]:
         """What GitHub's document says is wrong with requests or answers."""
