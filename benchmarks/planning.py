@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ CHANGESETS = 100
 COMMITS = 10_000
 SINCE_TAG = 100
 FOLDERS = 50
+GIT = shutil.which("git") or "git"
 
 
 def main() -> None:
@@ -86,7 +88,7 @@ def make_history(root: Path) -> Path:
         if (at + 1) % 100 == 0 and at + SINCE_TAG < COMMITS:
             name = "v1.9.0" if at + SINCE_TAG + 1 == COMMITS else f"v0.{number}.0"
             stream += [f"tag {name}\nfrom :{at + 1}\ntagger A <a@acme.example> {1_700_000_000 + at} +0000\ndata 1\nx"]
-    subprocess.run(["git", "fast-import", "--quiet"], cwd=root, input="\n".join(stream) + "\n", text=True, check=True)
+    subprocess.run([GIT, "fast-import", "--quiet"], cwd=root, input="\n".join(stream) + "\n", text=True, check=True)
     git(root, "checkout", "--quiet", "--force", "main")
     return root
 
@@ -148,7 +150,7 @@ def write(root: Path, path: str, content: str | dict[str, Any]) -> None:
 def git(root: Path, *arguments: str) -> None:
     """Run git with an identity of its own."""
     names = {f"GIT_{role}_{part}": "a@acme.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-    subprocess.run(["git", *arguments], cwd=root, check=True, env={**os.environ, **names})
+    subprocess.run([GIT, *arguments], cwd=root, check=True, env={**os.environ, **names})
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ def read_environ(environment: str, webhook_variable: str, environ: Mapping[str, 
 
     Asks the server once and does not wait for one that is gone: then whatever httpx raises is raised.
     """
-    return _read_block(name_block(environment), webhook_variable, environ)
+    block = _load_block(name_block(environment))
+    return environ if block is None else block.merge_into(environ, webhook_variable)
 
 
 def read_release_environ(environ: Mapping[str, str] = os.environ) -> tuple[Mapping[str, str], frozenset[str]]:
@@ -72,17 +73,19 @@ def read_release_environ(environ: Mapping[str, str] = os.environ) -> tuple[Mappi
 
     They are variables of the block `switchover-release-secrets`; otherwise as `read_environ`.
     """
-    merged = _read_block(RELEASE_BLOCK, "", environ)
-    return merged, frozenset(name for name, value in merged.items() if environ.get(name) != value)
+    block = _load_block(RELEASE_BLOCK)
+    if block is None:
+        return environ, frozenset()
+    return block.merge_into(environ, ""), frozenset(block.variables.get_secret_value())
 
 
-def _read_block(name: str, webhook_variable: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+def _load_block(name: str) -> EnvironmentSecrets | None:
     with single_try():
         try:
             block = EnvironmentSecrets.load(name)
         except ValueError:  # Prefect's word for a block, or a type of block, that nobody has made
-            return environ
+            return None
     if not isinstance(block, EnvironmentSecrets):
         msg = "secrets are read in synchronous code only"
         raise TypeError(msg)
-    return block.merge_into(environ, webhook_variable)
+    return block

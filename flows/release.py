@@ -13,6 +13,7 @@ from flows.release_stages import bring_out
 from switchover.adapters.release_tools import read_release_scope
 from switchover.config import FILE_NAME
 from switchover.decide.plan_json import plan_to_json
+from switchover.operations.progress import leave_out
 from switchover.operations.release import ReleaseReport
 from switchover.operations.release_report import report_to_json
 from tasks.announce import announce_release, show_versions
@@ -57,7 +58,8 @@ def release(
         plan = check_versions(scope)
         show_versions(scope.project, plan)
         commit, proposal = commit_or_propose(scope, plan)
-        tested, released = bring_out(scope, ask_registries(scope, commit, fill_store=fill_store), work)
+        pending = leave_out(ask_registries(scope, commit, fill_store=fill_store), resumed)
+        tested, released = bring_out(scope, pending, work)
 
         # Told before it is forgotten that it was under way: a run that was killed here tells it again.
         done = (*resumed, *released)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
@@ -9,8 +10,12 @@ from pydantic import Field, field_validator, model_validator
 
 from switchover.config_values import Section, VariableName
 
+# Safely within what Git takes for a name: every part begins and ends with a letter or digit.
+_TAG = re.compile(r"[A-Za-z0-9]+([@/._-][A-Za-z0-9]+)*")
 Severity = Literal["critical", "high", "medium", "low", "unknown"]
 Platform = Annotated[str, Field(pattern=r"^linux/[a-z0-9]+(/v[0-9]+)?$")]
+# Trivy separates patterns by commas, and one that it does not understand would turn off all of them.
+Pattern = Annotated[str, Field(pattern=r"^[^/,\\\[\]{}][^,\\\[\]{}]*$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
 
 
@@ -84,6 +89,14 @@ class ScanConfig(Section):
     )
     cache: str | None = Field(None, description="Trivy's cache folder, relative to this file; its own if absent.")
     ignore: list[IgnoredFinding] = Field(default_factory=list, description="Findings that do not stop it.")
+    sources: bool = Field(
+        default=True,
+        description="Whether the repository's files at the released commit are looked at too: lock files, Dockerfiles, "
+        "manifests.",
+    )
+    sources_skip: tuple[Pattern, ...] = Field(
+        (), description="Folders and files that are left out of that, as paths or globs from the root (`**/fixtures`)."
+    )
 
 
 class SignConfig(Section):
@@ -170,6 +183,10 @@ class ReleaseConfig(Section):
     def _names_the_version(cls, value: str | None) -> str | None:
         if value is not None and "{version}" not in value:
             msg = "a tag format must contain {version}"
+            raise ValueError(msg)
+        plain = (value or "").replace("{name}", "a").replace("{version}", "1")
+        if value is not None and not _TAG.fullmatch(plain):
+            msg = "a tag format has letters, digits and any of @ / . _ - between them, as Git wants it"
             raise ValueError(msg)
         return value
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from switchover.adapters.release_tools import ReleaseScope, read_release_scope
+from switchover.adapters.release_tools import ReleaseScope, read_scope_again
 from switchover.operations.pending import Pending, choose_pending
 from switchover.operations.planning import ReleasePlan, plan_release
 from switchover.operations.release import move_versions, prepare, share_commit
@@ -31,7 +31,7 @@ def prepare_checkout(scope: ReleaseScope, config: str) -> ReleaseScope:
     Returns the scope as the configuration states it now: what was fetched may have brought another one.
     """
     prepare(open_tools(scope), scope.settings)
-    return read_release_scope(Path(config))
+    return read_scope_again(scope, Path(config))
 
 
 @task(

@@ -14,6 +14,7 @@ from typing import Any
 
 from switchover.errors import InputError, MissingProgramError
 
+HOST = "SWITCHOVER_REGISTRY"
 USER = "SWITCHOVER_REGISTRY_USER"
 PASSWORD = "SWITCHOVER_REGISTRY_PASSWORD"  # noqa: S105 the variable's name
 _HUB_KEYS = ("https://index.docker.io/v1/", "docker.io", "index.docker.io")
@@ -33,9 +34,11 @@ class RegistryCredentials:
 def find_credentials(registry: str, environ: Mapping[str, str]) -> RegistryCredentials:
     """Who we are to `registry`: `SWITCHOVER_REGISTRY_USER` and `_PASSWORD`, else docker's own configuration.
 
+    The two count for the registry that `SWITCHOVER_REGISTRY` names (host or host:port), for any where it is absent.
+
     Raises `InputError` for a configuration that cannot be read, `MissingProgramError` for a helper that is not there.
     """
-    if environ.get(USER):
+    if environ.get(USER) and environ.get(HOST, registry) == registry:
         return RegistryCredentials(environ[USER], environ.get(PASSWORD, ""))
     folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME") or "~").expanduser() / ".docker")
     configuration = _read(Path(folder) / "config.json")

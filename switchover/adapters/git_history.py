@@ -50,9 +50,10 @@ class GitHistory:
                 ) from error
             yield
 
-    def read_tags(self) -> tuple[str, ...]:
-        """Tags of commits that HEAD contains, sorted."""
-        return tuple(sorted(run(self._git, "tag", "--list", "--merged", "HEAD").split()))
+    def read_tags(self, *, everywhere: bool = False) -> tuple[str, ...]:
+        """Tags of commits that HEAD contains, or of all, sorted."""
+        reach = () if everywhere else ("--merged", "HEAD")
+        return tuple(sorted(run(self._git, "tag", "--list", *reach).split()))
 
     def read_commits(self, since: tuple[str, ...]) -> dict[str, tuple[Commit, ...]]:
         """For each point (a tag, a hash of a commit, or empty: the beginning) the commits after it, newest first."""

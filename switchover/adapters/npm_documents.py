@@ -74,15 +74,7 @@ def compute_integrity(archive: Path) -> str:
 
 def require_packed(component: Component, archive: Path) -> None:
     """Raise `InputError` unless the tarball is that of the component: npm publishes what the manifest in it says."""
-    try:
-        manifest = _read_packed_manifest(archive)
-    except (OSError, EOFError, ValueError, KeyError, RecursionError, tarfile.TarError, zlib.error) as error:
-        raise InputError(
-            f"{archive.name} cannot be published as {component}",
-            expected="a tarball of npm with package/package.json",
-            found=str(error) or type(error).__name__,
-            next_step="pack it again",
-        ) from None
+    manifest = _read_manifest(component, archive)
     found = f"{manifest.get('name')}@{manifest.get('version')}" + (", private" if manifest.get("private") else "")
     if found != f"{component.package}@{component.version}":
         raise InputError(
@@ -91,6 +83,37 @@ def require_packed(component: Component, archive: Path) -> None:
             found=found,
             next_step="pack it again, from the commit of this version",
         )
+
+
+def read_own_access(component: Component, archive: Path, registry: str) -> str:
+    """Who may install the package by its own word (`publishConfig.access`), empty where it says nothing.
+
+    Raises `InputError` for a package that is meant for another registry.
+    """
+    stated = _read_manifest(component, archive).get("publishConfig")
+    own = stated if isinstance(stated, dict) else {}
+    scope = component.package.partition("/")[0]
+    meant = str(own.get(f"{scope}:registry") or own.get("registry") or registry)
+    if meant.rstrip("/") != registry.rstrip("/"):
+        raise InputError(
+            f"{component} is meant for another registry",
+            expected=f"{registry}, as release.npm.registry says",
+            found=f"{meant}, as publishConfig of its package.json says",
+            next_step="make the package private for this release, or take publishConfig.registry out of it",
+        )
+    return str(own.get("access") or "")
+
+
+def _read_manifest(component: Component, archive: Path) -> dict[str, Any]:
+    try:
+        return _read_packed_manifest(archive)
+    except (OSError, EOFError, ValueError, KeyError, RecursionError, tarfile.TarError, zlib.error) as error:
+        raise InputError(
+            f"{archive.name} cannot be published as {component}",
+            expected="a tarball of npm with package/package.json",
+            found=str(error) or type(error).__name__,
+            next_step="pack it again",
+        ) from None
 
 
 def _read_packed_manifest(archive: Path) -> dict[str, Any]:

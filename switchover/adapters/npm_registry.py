@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from switchover.adapters.npm_api import NpmApi
-from switchover.adapters.npm_documents import Packument, PublishedVersion, compute_integrity, require_packed
+from switchover.adapters.npm_documents import (
+    Packument,
+    PublishedVersion,
+    compute_integrity,
+    read_own_access,
+    require_packed,
+)
 from switchover.adapters.npm_program import NpmAnswer
 from switchover.adapters.npm_publisher import NpmPublisher
 from switchover.adapters.npm_refusals import (
@@ -81,7 +87,12 @@ class NpmRegistry:
         return self._describe(component, self._api.read_packument(component.package))
 
     def identify(self, component: Component, archive: Path) -> Published:
-        """What `find` would say of these bytes once they are published. Asks nobody."""
+        """What `find` would say of these bytes once they are published. Asks nobody.
+
+        Raises `InputError` for a tarball of something else, or of a package that is meant for another registry.
+        """
+        require_packed(component, archive)
+        read_own_access(component, archive, self._api.registry)
         return Published(_name(component), compute_integrity(archive))
 
     def stage(self, component: Component, archive: Path) -> Outcome:  # noqa: ARG002 - the port's shape
@@ -96,14 +107,14 @@ class NpmRegistry:
         when the version is not there afterwards, which can be repeated.
         """
         wanted = self.identify(component, archive)
-        require_packed(component, archive)
         packument = self._api.read_packument(component.package)
         if (found := self._compare(component, wanted, packument)) is not None:
             return found
         if packument is not None and component.version in packument.unpublished:
             raise burnt_version(component, "it was there and has been unpublished")
         tag = self._final_tag(component) if self._final_tag else PENDING
-        answer = self._npm.publish(component, archive, tag, self._access, provenance=self._provenance)
+        access = read_own_access(component, archive, self._api.registry) or self._access
+        answer = self._npm.publish(component, archive, tag, access, provenance=self._provenance)
         looks = self._patience.looks[:1] if answer.code in NO_RIGHT else self._patience.looks
         found, silence = self._look(component, looks, lambda packument: self._compare(component, wanted, packument))
         if found is not None:

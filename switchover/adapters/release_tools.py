@@ -100,6 +100,19 @@ def read_release_scope(path: Path) -> ReleaseScope:
     )
 
 
+def read_scope_again(before: ReleaseScope, path: Path) -> ReleaseScope:
+    """The scope when the checkout has caught up. Raises `InputError` where what was locked is no longer meant."""
+    scope = read_release_scope(path)
+    if (scope.config.remote, scope.artifacts) != (before.config.remote, before.artifacts):
+        raise InputError(
+            "the newest commits change where releases go",
+            expected=f"release.remote {before.config.remote or 'none'} and the store in {before.artifacts}, as before",
+            found=f"{scope.config.remote or 'none'} and {scope.artifacts}",
+            next_step="run again: the release then begins with the new configuration",
+        )
+    return scope
+
+
 def read_plan_settings(repository: Path) -> ReleaseSettings:
     """The settings of `switchover.toml` where there is one, else those that the repository itself shows."""
     return (

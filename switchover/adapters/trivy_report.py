@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 _NEVER = "0001-01-01T00:00:00Z"
 """What Trivy itself writes for a time that nobody knows."""
+_PATHS = frozenset({"Target", "FilePath", "PkgPath", "Filename"})
 
 
 def clear_report(report: Json, subject: Path, name: str) -> Json:
@@ -26,6 +27,11 @@ def clear_report(report: Json, subject: Path, name: str) -> Json:
     metadata["ImageConfig"] |= {"created": _NEVER, "config": {}}
     results = [_clear_result(result, str(subject), name) for result in report.get("Results") or []]
     return {**report, "CreatedAt": _NEVER, "ArtifactName": name, "Metadata": metadata, "Results": results}
+
+
+def take_out(report: Json, folder: str) -> Json:
+    """The report about files that lie in `folder`, with their paths as seen from there."""
+    return {**report, "Results": _take_out(report["Results"], f"{folder}/")}
 
 
 def read_platform(report: Json) -> str:
@@ -99,6 +105,17 @@ def _clear_result(result: Json, subject: str, name: str) -> Json:
         if result.get(kind):
             cleared[kind] = [_clear_entry(entry) for entry in result[kind]]
     return cleared
+
+
+def _take_out(value: Any, start: str) -> Any:
+    if isinstance(value, list):
+        return [_take_out(each, start) for each in value]
+    if isinstance(value, dict):
+        return {
+            key: each.removeprefix(start) if key in _PATHS and isinstance(each, str) else _take_out(each, start)
+            for key, each in value.items()
+        }
+    return value
 
 
 def _clear_entry(entry: Json) -> Json:

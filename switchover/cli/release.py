@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from switchover.adapters.release_tools import ReleaseScope, open_release_tools, read_release_scope
+from switchover.adapters.release_tools import ReleaseScope, open_release_tools, read_release_scope, read_scope_again
 from switchover.cli.options import common_options, find_config
 from switchover.cli.output import emit
 from switchover.cli.plan import describe_plan
@@ -60,7 +60,7 @@ def release(
         _show_plan(scope, as_json=as_json)
         return
     result = (
-        _release_directly(path, scope.project, wait_seconds, fill_store=fill_store)
+        _release_directly(path, scope, wait_seconds, fill_store=fill_store)
         if direct
         else _release_by_flow(path, wait_seconds, fill_store=fill_store)
     )
@@ -73,15 +73,15 @@ def _show_plan(scope: ReleaseScope, *, as_json: bool) -> None:
     emit(plan_to_json(planned.versions, planned.notices), describe_plan(planned), as_json=as_json)
 
 
-def _release_directly(config: Path, project: str, wait_seconds: float, *, fill_store: bool) -> dict[str, Any]:
+def _release_directly(config: Path, scope: ReleaseScope, wait_seconds: float, *, fill_store: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="switchover-release-") as folder:
 
         def reopen() -> tuple[ReleaseTools, ReleaseSettings]:
-            fresh = read_release_scope(config)
+            fresh = read_scope_again(scope, config)
             return open_release_tools(fresh, os.environ), fresh.settings
 
         done = run_stages(reopen, Path(folder), wait_seconds, fill_store=fill_store)
-    return report_to_json(project, done)
+    return report_to_json(scope.project, done)
 
 
 def _release_by_flow(config: Path, wait_seconds: float, *, fill_store: bool) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def refuse_mixed(changesets: Iterable[Changeset], known: frozenset[str], skipped
                 f"{changeset.path} mixes packages that are versioned with one that is not",
                 expected="only packages that are versioned, or only ones that are not",
                 found=f"{left_out[0]!r}, which is ignored, private or without a version",
-                next_step="split the changeset in two",
+                next_step="split the changeset in two, or let the package be versioned: see 'ignore' and "
+                "'privatePackages' in .changeset/config.json",
             )
 
 

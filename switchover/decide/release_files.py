@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from switchover.decide.components import Component, ComponentKind
+from switchover.errors import InputError
 
 MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"
@@ -27,6 +28,20 @@ def name_archive(component: Component) -> str:
     """The file name of the component's artifact: `acme-ui-1.2.0.tgz` for the npm package `@acme/ui`."""
     plain = component.name.removeprefix("@").replace("/", "-")
     return f"{plain}-{component.version}{_ENDINGS.get(component.kind, '.tar.gz')}"
+
+
+def refuse_same_files(components: Iterable[Component]) -> None:
+    """Raise `InputError` for two archives of one name on one page."""
+    seen: dict[tuple[str, str], Component] = {}
+    for component in components:
+        other = seen.setdefault((component.tag, name_archive(component)), component)
+        if other is not component and component.kind is not ComponentKind.TAG:
+            raise InputError(
+                f"the archives of {other.name} and {component.name} have one name",
+                expected="archives that can be told apart on the page of a release",
+                found=name_archive(component),
+                next_step="rename one of the packages, or give each its own tag with release.tag_format",
+            )
 
 
 def write_manifest(

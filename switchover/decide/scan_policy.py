@@ -126,10 +126,13 @@ def judge_findings(findings: Iterable[ScanFinding], policy: ScanPolicy, today: d
     )
 
 
-def describe_verdict(verdict: ScanVerdict) -> str:
-    """The verdict in one line: what blocks and which rules have ended, or how much was found and what is ignored."""
+def describe_verdict(verdict: ScanVerdict, *, places: bool = False) -> str:
+    """The verdict in one line: what blocks and which rules have ended, or how much was found and what is ignored.
+
+    With `places` it also says which file states a vulnerable package.
+    """
     ignored = _merge_platforms(each.finding for each in verdict.ignored)
-    parts = [_describe_blocking(verdict.blocking) if verdict.blocking else _count(verdict.findings)]
+    parts = [_describe_blocking(verdict.blocking, places=places) if verdict.blocking else _count(verdict.findings)]
     parts += [f"the ignore of {rule.id} ended on {rule.until} ({rule.reason})" for rule in verdict.expired]
     if ignored:
         first = min(each.rule.until for each in verdict.ignored)
@@ -144,14 +147,19 @@ def _count(findings: Iterable[ScanFinding]) -> str:
     return f"{number} finding{'' if number == 1 else 's'}, none blocks" if number else "no findings"
 
 
-def _describe_blocking(blocking: Iterable[ScanFinding]) -> str:
+def _describe_blocking(blocking: Iterable[ScanFinding], *, places: bool) -> str:
     platforms = _merge_platforms(blocking)
     texts = [
-        f"{finding} on {', '.join(found)}" if any(found) else str(finding)
+        f"{_name(finding, places=places)} on {', '.join(found)}" if any(found) else _name(finding, places=places)
         for finding, found in list(platforms.items())[:_SHOWN]
     ]
     more = f" and {len(platforms) - _SHOWN} more" if len(platforms) > _SHOWN else ""
     return f"{len(platforms)} block{'s' if len(platforms) == 1 else ''}: {'; '.join(texts)}{more}"
+
+
+def _name(finding: ScanFinding, *, places: bool) -> str:
+    # Other kinds say it anyway.
+    return f"{finding} in {finding.place}" if places and finding.kind is FindingKind.VULNERABILITY else str(finding)
 
 
 def _merge_platforms(findings: Iterable[ScanFinding]) -> dict[ScanFinding, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from switchover.decide.version_text import parse_version
@@ -39,15 +39,20 @@ KNOWN_FORMATS = (
 )
 
 
-def find_other_format(tag_format: str, names: Collection[str], tags: Collection[str]) -> tuple[str, str]:
-    """The known format by which most of `names` have a tag, with the newest such tag; empty texts where none has."""
-    best, example, most = "", "", 0
+def find_other_format(tag_format: str, versions: Mapping[str, str], tags: Collection[str]) -> tuple[str, str]:
+    """The known format by which most packages are tagged at their present version, and one of those tags.
+
+    `versions` are the present ones by name. Formats with the name go first; empty texts where no format fits.
+    """
+    there = frozenset(tags)
+    best: tuple[str, list[str]] = ("", [])
     for known in KNOWN_FORMATS:
-        last = [found.last for found in sort_tags(known, names, tags).values() if found.versions]
-        if known != tag_format and len(last) > most:
-            best, most = known, len(last)
-            example = max(last, key=lambda each: _rank(each[0]))[1]
-    return best, example
+        wanted = (known.replace("{name}", name).replace("{version}", version) for name, version in versions.items())
+        found = [tag for tag in wanted if tag in there]
+        # A tag without a name fits every package of that version.
+        if known != tag_format and len(found) > len(best[1]) and not (best[1] and "{name}" not in known):
+            best = (known, found)
+    return best[0], best[1][0] if best[1] else ""
 
 
 def is_prerelease(version: str) -> bool:

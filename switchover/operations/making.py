@@ -74,12 +74,17 @@ def folder_of(component: Component, folder: Path) -> Path:
 
 
 def _recognise(tools: ReleaseTools, progress: Progress) -> Progress:
-    """Compare what the destination has under this version, of no known origin, with what was made of its commit."""
+    """Have the destination look at the bytes before anybody sees them.
+
+    What it has under this version, of no known origin, must be what was made of its commit.
+    """
     pending, found, archive = progress.pending, progress.pending.found, progress.archive
     destination = tools.destination_of(progress.component)
-    if found is None or archive is None or destination is None:
+    if archive is None or destination is None:
         return progress
     made = destination.identify(progress.component, archive)
+    if found is None:
+        return progress
     if made.digest != found.digest:
         raise InputError(
             f"{progress.component} is published with other bytes",

@@ -11,6 +11,9 @@ from switchover.decide.versions import PLACEHOLDER, RELEASE_TOKEN, Commit, Packa
 from switchover.errors import InputError
 from switchover.operations.release_ports import History
 
+# How many packages a sentence names.
+MOST_NAMES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class _Points:
@@ -33,17 +36,19 @@ def read_histories(
     tags = history.read_tags()
     released = sort_tags(tag_format, (package.name for package in packages), tags)
     notices = _judge_shallow(packages, released, history, has_changesets=has_changesets) if commits else ()
-    notices += _judge_tags(packages, released, tag_format, tags)
+    notices = notices or _judge_tags(packages, released, tag_format, tags)
     trailers = (
         history.find_trailers(RELEASE_TOKEN) if any(_asks(each, released[each.name]) for each in packages) else {}
     )
+    # Numbers of prereleases that another branch has used are used, whatever has become of it.
+    taken = sort_tags(tag_format, (package.name for package in packages), history.read_tags(everywhere=True))
     points = {each.name: _find_points(each, released[each.name], trailers, far=far) for each in packages}
     asked = tuple(
         dict.fromkeys(point for each in points.values() for point in (each.since, each.stable) if point is not None)
     )
     read = history.read_commits(asked) if commits and asked else {}
     return {
-        name: _gather(each, read, tuple(version for version, _ in released[name].versions))
+        name: _gather(each, read, tuple(version for version, _ in taken[name].versions))
         for name, each in points.items()
     }, notices
 
@@ -79,21 +84,22 @@ def _judge_tags(
     packages: tuple[Package, ...], released: dict[str, TaggedVersions], tag_format: str, tags: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Where packages look as if they had never been released, what may be the matter."""
-    untagged = [each.name for each in packages if not released[each.name].versions and each.version != PLACEHOLDER]
-    if not untagged:
-        return ()
-    if not tags:
+    stated = {
+        each.name: each.version
+        for each in packages
+        if each.version != PLACEHOLDER and each.version not in dict(released[each.name].versions)
+    }
+    if stated and not tags:
         return ("this history has no tags; where releases have some, fetch them: git fetch --tags",)
-    other, example = find_other_format(tag_format, untagged, tags)
-    if "{name}" in other or len(packages) == 1:
+    other, example = find_other_format(tag_format, stated, tags)
+    if "{name}" in other or (other and len(packages) == 1):
         advice = f'set release.tag_format = "{other}" in switchover.toml'
-    elif other and len(untagged) == len(packages):
-        advice = "set release.single_version = true in switchover.toml if all packages share one version" + (
-            "" if other == SINGLE_TAG_FORMAT else f', and release.tag_format = "{other}"'
-        )
+    elif other and len(stated) == len(packages):
+        also = "" if other == SINGLE_TAG_FORMAT else f', and release.tag_format = "{other}"'
+        advice = f"set release.single_version = true in switchover.toml if all packages share one version{also}"
     else:
         return ()
-    return (f"no tag of {len(untagged)} packages has the form {tag_format}, but there is {example}: {advice}",)
+    return (f"releases are looked for under tags like {tag_format}, but there is {example}: {advice}",)
 
 
 def _judge_shallow(
@@ -110,4 +116,6 @@ def _judge_shallow(
             found="a shallow clone without its tag",
             next_step="run: git fetch --unshallow --tags",
         )
-    return (f"shallow clone: commits of {', '.join(each.name for each in untagged)} were not looked at",)
+    names = ", ".join(each.name for each in untagged[:MOST_NAMES])
+    more = f" and {len(untagged) - MOST_NAMES} more" if len(untagged) > MOST_NAMES else ""
+    return (f"shallow clone: commits of {names}{more} were not looked at; to change that: git fetch --unshallow --tags",)

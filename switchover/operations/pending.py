@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from switchover.decide.components import DEPLOYED, Component, ComponentKind, Service
+from switchover.decide.components import DEPLOYED, Component, ComponentKind, Service, read_tag
 from switchover.decide.packages import Package, find_bundled
 from switchover.decide.publish_order import plan_order
 from switchover.errors import InputError
@@ -34,6 +34,11 @@ class Standing:
     def complete(self) -> bool:
         """Whether nothing is left to do."""
         return self.tagged and self.paged and not self.open
+
+    @property
+    def is_public(self) -> bool:
+        """Whether others can see some of it already."""
+        return self.published is not None or self.released is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +80,21 @@ def choose_pending(
     in.
     """
     packages, components = read_components(tools.workspace, settings)
-    withdrawn = set(tools.history.read_withdrawn())
-    asked = [each for each in components if each.tag not in withdrawn]
     marks = tools.history.read_marks()
+    withdrawn = set(tools.history.read_withdrawn())
+    listed = (*components, *_list_left_behind(components, marks)) if public else components
+    asked = [each for each in listed if each.tag not in withdrawn]
     remote_tags = tools.remote.read_tags() if tools.remote else None
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
         found = list(pool.map(partial(_look, tools, marks, remote_tags, fill_store), asked))
-    standings = {component.name: standing for component, standing in zip(asked, found, strict=True)}
-    wanted = [each for each in asked if _is_wanted(standings[each.name], public=public)]
+    standings = dict(zip(asked, found, strict=True))
+    # A tag is one unit: it is put when everything that it stands for is there.
+    units = {each.tag for each in asked if not standings[each].complete and (not public or standings[each].is_public)}
+    wanted = [each for each in asked if each.tag in units and not standings[each].complete]
     _refuse_unseen(tools, wanted, remote_tags or {})
-    begun = {each.tag for each in wanted if _has_begun(tools, each, standings[each.name], marks)}
+    begun = {each.tag for each in wanted if _has_begun(tools, each, standings[each], marks)}
     return tuple(
-        _prepare(tools, settings, packages, each, standings[each.name], rank=rank, begun=each.tag in begun)
+        _prepare(tools, settings, packages, each, standings[each], rank=rank, begun=each.tag in begun)
         for rank, group in enumerate(plan_order(packages, wanted))
         for each in group
     )
@@ -98,8 +106,15 @@ def list_stale_marks(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[st
     return tuple(sorted(set(tools.history.read_marks()) - {each.tag for each in components}))
 
 
-def _is_wanted(standing: Standing, *, public: bool) -> bool:
-    return not standing.complete and (not public or standing.published is not None or standing.released is not None)
+def _list_left_behind(components: Iterable[Component], marks: Mapping[str, str]) -> list[Component]:
+    """Versions under way that the manifests have left behind, in a pull request that was merged meanwhile say."""
+    known = {each.tag for each in components}
+    return [
+        replace(component, version=version, tag=tag)
+        for tag in sorted(set(marks) - known)
+        for component in components
+        if (version := read_tag(component, tag))
+    ]
 
 
 def _look(
@@ -118,7 +133,9 @@ def _look(
         there = published is not None
     else:
         # Where nothing is shared the store of this machine is all there is; else a tag there says that it is done.
-        asked = component.kind is not ComponentKind.TAG and (remote_tags is None or fill_store)
+        asked = component.kind is not ComponentKind.TAG and (
+            remote_tags is None or fill_store or component.tag in marks
+        )
         there = released is not None or not asked
     page = tools.forge.find_release(component.tag) if tools.forge and tools.makes_pages and tagged else None
     return Standing(

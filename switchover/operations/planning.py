@@ -10,7 +10,9 @@ from switchover.decide.components import Component, Service, choose_components, 
 from switchover.decide.packages import Package
 from switchover.decide.plan_settings import NEWEST, PlanSettings, read_scope
 from switchover.decide.prerelease import USED_FOLDER
+from switchover.decide.release_files import refuse_same_files
 from switchover.decide.snapshot import Snapshot
+from switchover.decide.unreadable_ranges import refuse_unreadable_ranges
 from switchover.decide.versions import VersionPlan, plan_versions
 from switchover.operations.package_histories import read_histories
 from switchover.operations.release_ports import History, Workspace, WorkspaceState
@@ -69,6 +71,8 @@ def plan_release(
     tag_format = choose_tag_format(state.packages, settings.tag_format, single_version=settings.single_version)
     plan_settings = combine_settings(state, settings)
     components = choose_components(state.packages, settings.services, plan_settings, tag_format)
+    refuse_same_files(components)
+    refuse_unreadable_ranges(state.packages)
     scope = read_scope(state.packages, plan_settings)
     telling = tuple(
         package

@@ -62,3 +62,9 @@ def group_by_rank(all_progress: Sequence[Progress]) -> tuple[tuple[Progress, ...
     """The components in the groups in which they are published, dependencies before dependents."""
     ordered = sorted(all_progress, key=lambda progress: progress.pending.rank)
     return tuple(tuple(group) for _, group in groupby(ordered, key=lambda progress: progress.pending.rank))
+
+
+def leave_out(pending: Sequence[Pending], finished: Sequence[Progress]) -> tuple[Pending, ...]:
+    """What is still pending when these have gone through all stages already."""
+    done = {each.component for each in finished}
+    return tuple(each for each in pending if each.component not in done)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from switchover.decide.components import write_next_tag
+from switchover.decide.components import ComponentKind, write_next_tag
 from switchover.decide.edits import write_commit_message
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
 from switchover.errors import BusyError, InputError, SwitchoverError
 from switchover.operations.making import build, scan, sign
 from switchover.operations.pending import Pending, choose_pending
 from switchover.operations.planning import ReleasePlan, ReleaseSettings, plan_release
-from switchover.operations.progress import Progress, require_passed
+from switchover.operations.progress import Progress, leave_out, require_passed
 from switchover.operations.proposal import propose_versions
 from switchover.operations.publishing import finish, forget_stale, point, publish, report_findings, tag
 from switchover.operations.release_page import group_by_tag, page
@@ -145,7 +145,8 @@ def move_versions(tools: ReleaseTools, settings: ReleaseSettings, plan: ReleaseP
 
 def test(tools: ReleaseTools, pending: tuple[Pending, ...]) -> Outcome:
     """Run the repository's own tests on every commit that something is about to be built from."""
-    commits = sorted({each.commit for each in pending if not each.done})
+    built = [each for each in pending if not each.done and each.component.kind is not ComponentKind.TAG]
+    commits = sorted({each.commit for each in built})
     if tools.tester is None:
         return Skipped("build-test", "no release.test in switchover.toml")
     if not commits:
@@ -198,6 +199,8 @@ def release(
         _, resumed = bring_out(tools, choose_pending(tools, settings, public=True), folder)
         plan = plan_release(tools.workspace, tools.history, settings)
         commit, proposal = move_versions(tools, settings, plan)
-        tested, released = bring_out(tools, choose_pending(tools, settings, fill_store=fill_store), folder)
+        tested, released = bring_out(
+            tools, leave_out(choose_pending(tools, settings, fill_store=fill_store), resumed), folder
+        )
         forget_stale(tools, settings)
     return ReleaseReport(plan, commit, proposal, tested, (*resumed, *released))

@@ -16,7 +16,6 @@ from switchover.decide.release_files import (
     write_checksums,
     write_manifest,
 )
-from switchover.errors import InputError
 from switchover.operations.making import SBOM, SIGNATURE, folder_of
 from switchover.operations.progress import Progress
 from switchover.operations.release_ports import ReleaseTools
@@ -49,7 +48,7 @@ def write_files(
 ) -> tuple[Path, ...]:
     """Write a manifest for each component of a tag, and `SHA256SUMS` of everything; return all files.
 
-    `files` are those of the components by name. Raises `InputError` where two of them have one name.
+    `files` are those of the components by name.
     """
     place = folder_of(group[0].component, folder)
     found = [file for each in group for file in files[each.component.name]]
@@ -66,22 +65,9 @@ def write_files(
         )
         (place / name).write_text(text, encoding="utf-8")
         found.append(place / name)
-    _refuse_doubles(found)
     checksums = place / CHECKSUMS
     checksums.write_text(write_checksums([_describe(file) for file in found]), encoding="utf-8")
     return (*found, checksums)
-
-
-def _refuse_doubles(files: Sequence[Path]) -> None:
-    names = [file.name for file in files]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            "the page of a release cannot have two files of one name",
-            expected="components whose archives are told apart by their names",
-            found=", ".join(twice),
-            next_step="rename one of the packages, or give each its own tag with release.tag_format",
-        )
 
 
 def _describe(file: Path) -> ReleaseFile:

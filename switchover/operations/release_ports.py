@@ -51,8 +51,8 @@ class History(Protocol):
     def alone(self) -> AbstractContextManager[None]:
         """Be the only release of this repository on this machine; `BusyError` when there is another one."""
 
-    def read_tags(self) -> tuple[str, ...]:
-        """Tags of commits that HEAD contains."""
+    def read_tags(self, *, everywhere: bool = False) -> tuple[str, ...]:
+        """Tags of commits that HEAD contains, or of all."""
 
     def read_commits(self, since: tuple[str, ...]) -> dict[str, tuple[Commit, ...]]:
         """For each point (a tag, a hash of a commit, or empty: the beginning) the commits after it, newest first."""
@@ -163,6 +163,13 @@ class Scanner(Protocol):
         """Judge the content of an archive and write reports into `folder`. A missing or broken scanner is a failure."""
 
 
+class SourceScanner(Protocol):
+    """Looks for what nothing may be built from."""
+
+    def scan_commit(self, commit: str, folder: Path) -> Scanned:
+        """Judge the files of a commit alone and write reports into `folder`. A broken scanner is a failure."""
+
+
 class Signer(Protocol):
     """Vouches for bytes."""
 
@@ -204,7 +211,10 @@ class Destination(Protocol):
         """The component's version as it is there, or None."""
 
     def identify(self, component: Component, archive: Path) -> Published:
-        """What `find` would say of these bytes once they are published. Asks nobody."""
+        """What `find` would say of these bytes once they are published. Asks nobody.
+
+        Raises `InputError` for bytes that cannot be published here under this component.
+        """
 
     def stage(self, component: Component, archive: Path) -> Outcome:
         """Bring the bytes there by digest only, under no name that anybody looks for; a skip where that is not a thing.
@@ -326,5 +336,6 @@ class ReleaseTools:
     forge: Forge | None = None
     remote: Remote | None = None
     tester: Tester | None = None
+    source_scanner: SourceScanner | None = None
     shows_findings: bool = False
     makes_pages: bool = False

@@ -95,9 +95,9 @@ def _point_back(tools: ReleaseTools, destination: Destination, component: Compon
     outcomes: list[Outcome] = []
     if present.get(LATEST) in withdrawn and LATEST not in {move.pointer for move in moves}:
         outcomes.append(Skipped("point", f"{LATEST} stays: npm has no package without one, and no version is left"))
-    if not destination.moves_pointers:
+    if moves and not destination.moves_pointers:
         told = ", ".join(f"{move.pointer} → {move.version or 'nothing'}" for move in moves)
-        return [*outcomes, Failed("point", f"without a token tags cannot be moved; left to a person: {told}")]
+        return [*outcomes, Skipped("point", f"without a token tags cannot be moved; left to a person: {told}")]
     for move in moves:
 
         def act(pointer: str = move.pointer, version: str = move.version) -> Outcome:

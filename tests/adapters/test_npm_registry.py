@@ -39,12 +39,24 @@ def test_a_package_without_a_scope_is_published_too(verdaccio: Verdaccio, tmp_pa
     assert npm_package.open().list_versions(npm_package.component("1.0.0")) == ("1.0.0",)
 
 
-def test_a_package_cannot_send_itself_elsewhere_or_take_another_tag(npm_package: NpmCase, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["registry", "scope"])
+def test_a_package_that_is_meant_for_another_registry_is_refused(
+    npm_package: NpmCase, tmp_path: Path, key: str
+) -> None:
+    component = npm_package.component("1.0.1")
+    scope = component.package.partition("/")[0]
+    wish = {"registry" if key == "registry" else f"{scope}:registry": "http://127.0.0.1:1/"}
+    archive = write_tarball(tmp_path, component, "one", publishConfig=wish)
+    for attempt in (npm_package.open().identify, npm_package.open().publish):
+        with pytest.raises(InputError, match="meant for another registry"):
+            attempt(component, archive)
+    assert npm_package.open().find(component) is None
+
+
+def test_a_package_cannot_take_another_tag_or_leave_itself_out(npm_package: NpmCase, tmp_path: Path) -> None:
     publish(npm_package, "1.0.0")
     component = npm_package.component("1.0.1")
-    elsewhere = "http://127.0.0.1:1/"
-    wish = {"registry": elsewhere, "@acme:registry": elsewhere, "tag": "latest", "dry-run": True}
-    archive = write_tarball(tmp_path, component, "one", publishConfig=wish)
+    archive = write_tarball(tmp_path, component, "one", publishConfig={"tag": "latest", "dry-run": True})
     published = npm_package.open().publish(component, archive)
     assert published == npm_package.open().find(component)
     assert npm_package.open().read_pointers(component)["latest"] == "1.0.0"

@@ -692,3 +692,40 @@ def test_where_tags_cannot_be_moved_that_is_left_to_a_person(connected: World) -
     pointed = [each.outcomes[-1] for each in report.components if each.component.kind is ComponentKind.NPM]
     assert all(isinstance(each, Skipped) and "latest → 1.0.1" in each.reason for each in pointed)
     assert not connected.run().changed
+
+
+def test_a_tag_is_one_unit_where_it_stands_for_several_components(connected: World, tmp_path: Path) -> None:
+    repository = connected.repository
+    toml = (repository.root / "switchover.toml").read_text(encoding="utf-8")
+    repository.commit("chore: one version", {"switchover.toml": f"{toml}\n[release]\nsingle_version = true\n"})
+    repository.git("tag", "--annotate", "--message", "all", "v1.0.0", "@acme/core@1.0.0^{}")
+    repository.git("push", "--quiet", "origin", "main", "v1.0.0")
+    killed = find_moment(connected, tmp_path, lambda world: "@acme/core" in world.npm.versions)
+    killed.repository.commit("feat(core): more", {"packages/core/index.js": "export const core = 7\n"})
+    killed.run()
+    assert killed.forge is not None
+    pages = {page.tag: page for page in killed.forge.pages.values()}
+    for tag in ("v1.1.0", "v1.2.0"):
+        version = tag.removeprefix("v")
+        wanted = {f"acme-core-{version}.tgz", f"acme-ui-{version}.tgz", f"cart-{version}.tar.gz"}
+        assert wanted <= set(pages[tag].assets)
+    assert killed.open()[0].store.find("cart", "1.1.0") is not None
+    assert killed.forge.latest == "v1.2.0"
+    assert not killed.run().changed
+
+
+def test_a_public_version_that_the_manifests_have_left_behind_is_finished(connected: World, tmp_path: Path) -> None:
+    killed = find_moment(connected, tmp_path, lambda world: "@acme/core" in world.npm.versions)
+    began = killed.shared.git("rev-parse", "main")
+    elsewhere = other_machine(killed)
+    manifest = (elsewhere.root / "packages/core/package.json").read_text(encoding="utf-8")
+    files: dict[str, Any] = {"packages/core/package.json": manifest.replace("1.0.1", "1.2.0")}
+    elsewhere.commit("chore: another version", files)
+    elsewhere.git("push", "--quiet", "origin", "main")
+    report = killed.run()
+    assert killed.shared.git("rev-parse", "@acme/core@1.0.1^{}") == began
+    assert killed.shared.git("rev-parse", "@acme/core@1.2.0^{}") == killed.shared.git("rev-parse", "main")
+    assert killed.shared.git("for-each-ref", "refs/switchover") == ""
+    names = [str(each.component) for each in report.components]
+    assert len(names) == len(set(names))
+    assert killed.npm.pointers["@acme/core"]["latest"] == "1.2.0"
