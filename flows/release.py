@@ -54,16 +54,16 @@ def release(
 
     with release_alone(scope, wait_seconds) as work:
         scope = prepare_checkout(scope, config)
-        _, resumed = bring_out(scope, ask_registries(scope, "", public=True), work)
+        *_, resumed = bring_out(scope, ask_registries(scope, "", public=True), work)
         plan = check_versions(scope)
         show_versions(scope.project, plan)
         commit, proposal = commit_or_propose(scope, plan)
         pending = leave_out(ask_registries(scope, commit, fill_store=fill_store), resumed)
-        tested, released = bring_out(scope, pending, work)
+        tested, sources, released = bring_out(scope, pending, work)
 
         # Told before it is forgotten that it was under way: a run that was killed here tells it again.
         done = (*resumed, *released)
-        report = report_to_json(scope.project, ReleaseReport(plan, commit, proposal, tested, done))
+        report = report_to_json(scope.project, ReleaseReport(plan, commit, proposal, tested, done, sources))
         announce_release(report)
         tell_release(scope, report)
         forget_marks(scope, done)

@@ -14,7 +14,7 @@ from switchover.operations.progress import Progress, group_by_rank, require_pass
 from switchover.operations.release_page import group_by_tag
 from tasks.build import build_component, test_commits
 from tasks.publish import make_page, move_pointers, publish_component, tag_component
-from tasks.scan import scan_component, show_findings
+from tasks.scan import scan_commits, scan_component, show_findings
 from tasks.side_by_side import gather
 from tasks.sign import sign_component
 from tasks.version_check import share_versions
@@ -22,11 +22,15 @@ from tasks.version_check import share_versions
 
 def bring_out(
     scope: ReleaseScope, pending: tuple[Pending, ...], work: Path
-) -> tuple[Outcome | None, tuple[Progress, ...]]:
-    """Test, build, scan, sign, publish, tag, make the pages, move the tags that move; nothing where nothing waits."""
+) -> tuple[Outcome | None, Outcome | None, tuple[Progress, ...]]:
+    """Test, scan the sources, build, scan, sign, publish, tag, make the pages, move the tags that move.
+
+    Nothing where nothing waits.
+    """
     if not pending:
-        return None, ()
+        return None, None, ()
     tested = test_commits(scope, pending)
+    sources = scan_commits(scope, pending, work)
     built = gather(build_component.map(unmapped(scope), pending, unmapped(tested), unmapped(work)))
     scanned = gather(scan_component.map(unmapped(scope), built, unmapped(work)))
     shown = gather(show_findings.map(unmapped(scope), scanned))
@@ -41,4 +45,4 @@ def bring_out(
     tagged = [tag_component(scope, each) for each in published]
     paged = gather(make_page.map(unmapped(scope), group_by_tag(tagged), unmapped(work)))
     pointed = gather(move_pointers.map(unmapped(scope), list(chain.from_iterable(paged))))
-    return tested, tuple(pointed)
+    return tested, sources, tuple(pointed)

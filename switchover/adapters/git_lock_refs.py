@@ -40,7 +40,7 @@ class LockRefs:
                 before = self._look()
                 now = self._clock()
                 commit = write_record(self._program, record, now)
-                answer = self._transport.push((Swap(ref, before.get(ref, ""), commit),), hooks=False)
+                answer = self._transport.push((Swap(ref, before.get(ref, ""), commit),))
                 # Who uses the other name looks here after writing there: at least one of us sees the other.
                 after = self._look_beside(ref, commit)
                 if after.get(ref) == commit:
@@ -64,7 +64,7 @@ class LockRefs:
         try:
             return self._look(commit)
         except BusyError:
-            self._transport.push((Swap(ref, commit, ""),), hooks=False)
+            self._transport.push((Swap(ref, commit, ""),))
             raise
 
     def _look(self, ours: str = "") -> dict[str, str]:

@@ -155,7 +155,7 @@ class RemoteLock:
         """Hold the lock for another term. Raises `FencedError` when it is no longer ours."""
         for _ in range(_ATTEMPTS):
             renewal = self._plan_renewal(held)
-            answer = self._transport.push((renewal,), hooks=False, seconds=self._term_seconds / 3)
+            answer = self._transport.push((renewal,), seconds=self._term_seconds / 3)
             if answer.status == 0:
                 held.commit = renewal.wanted
                 return
@@ -193,7 +193,7 @@ class RemoteLock:
         if held is None or held.taken_over:
             return
         for _ in range(_ATTEMPTS):
-            answer = self._transport.push((Swap(held.ref, held.commit, ""),), hooks=False)
+            answer = self._transport.push((Swap(held.ref, held.commit, ""),))
             if answer.status == 0:
                 return
             known = held.commit

@@ -63,13 +63,11 @@ class Transport:
         if answer.status != 0:
             raise self.refuse("the shared repository cannot be fetched", answer)
 
-    def push(
-        self, swaps: Iterable[Swap], *, atomic: bool = False, hooks: bool = True, seconds: float | None = None
-    ) -> Answer:
-        """Ask for these swaps, `atomic`: all or none; `hooks`: let the checkout's hook for pushes look at them."""
+    def push(self, swaps: Iterable[Swap], *, atomic: bool = False, seconds: float | None = None) -> Answer:
+        """Ask for these swaps, `atomic`: all or none. The checkout's own hooks are not asked."""
         asked = tuple(swaps)
         leases = (f"--force-with-lease={swap.ref}:{swap.expected}" for swap in asked)
-        options = (*(("--atomic",) if atomic else ()), *(() if hooks else ("--no-verify",)))
+        options = ("--no-verify", *(("--atomic",) if atomic else ()))
         fixed = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
         refspecs = (f"{swap.wanted}:{swap.ref}" for swap in asked)
         return self._talk((*fixed, *options, *leases, self._name, *refspecs), seconds=seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from switchover.adapters.image_registry import ImageRegistry
 from switchover.adapters.npm_packer import NpmPacker
 from switchover.adapters.npm_registry import NpmRegistry
 from switchover.adapters.service_builder import ServiceBuilder
+from switchover.adapters.source_scanner import TrivySourceScanner
 from switchover.adapters.system_clock import SystemClock
 from switchover.adapters.trivy_scanner import TrivyScanner, find_trivy
 from switchover.adapters.workspace import FolderWorkspace
@@ -148,7 +149,10 @@ def open_release_tools(
         store=store,
         builder=BuilderByKind(ServiceBuilder(scope.root, environ, hidden=secrets), images),
         packer=NpmPacker(scope.root, environ, hidden=secrets),
-        scanner=TrivyScanner(find_trivy(), config.scan, scope.root, today=lambda: datetime.now(UTC).date()),
+        scanner=TrivyScanner(find_trivy(), config.scan, scope.root, today=_today),
+        source_scanner=TrivySourceScanner(find_trivy(), config.scan, scope.root, today=_today)
+        if config.scan.enabled and config.scan.sources
+        else None,
         signer=CosignSigner.from_machine(config.sign, environ),
         destination_of=_choose_destinations(scope, environ),
         builder_name=f"switchover {version('switchover')} on {platform.system().lower()}/{platform.machine()}",
@@ -159,6 +163,10 @@ def open_release_tools(
         shows_findings=config.github is not None and config.github.code_scanning,
         makes_pages=config.github is not None and config.github.releases,
     )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 @lru_cache(maxsize=8)

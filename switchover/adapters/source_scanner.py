@@ -34,7 +34,7 @@ class TrivySourceScanner:
     ) -> None:
         self._root = root
         self._skip = settings.sources_skip
-        self._open = lambda: TrivyRuns.open(program, settings, root, today, environment)
+        self._open: Callable[[], TrivyRuns] = lambda: TrivyRuns.open(program, settings, root, today, environment)
 
     def scan_commit(self, commit: str, folder: Path) -> Scanned:
         """Judge every file of the commit that is not left out; reports are `sources.trivy.json` and `sources.sarif`.

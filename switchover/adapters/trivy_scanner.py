@@ -56,7 +56,7 @@ class TrivyScanner:
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._enabled = settings.enabled
-        self._open = lambda: TrivyRuns.open(program, settings, root, today, environment)
+        self._open: Callable[[], TrivyRuns] = lambda: TrivyRuns.open(program, settings, root, today, environment)
 
     def scan(self, archive: Path, folder: Path) -> Scanned:
         """Judge the content of a `.tar.gz`, a `.tgz`, or all platforms of an image's archive.

@@ -58,9 +58,12 @@ def _make_again(tools: ReleaseTools, progress: Progress, place: Path) -> Progres
     """The files of what another machine has published, for its page; none where the bytes cannot be had again."""
     component, published = progress.component, progress.pending.published
     destination = tools.destination_of(component)
-    if destination is None or published is None or component.kind is ComponentKind.IMAGE:
+    if destination is None or published is None:
         return progress.after(Skipped("build", "already published"))
-    archive = _make(tools, progress, place)
+    try:
+        archive = _make(tools, progress, place)
+    except MissingProgramError as error:
+        return progress.after(Skipped("build", f"already published; for its page: {error.problem.found}"))
     if destination.identify(component, archive).digest != published.digest:
         return progress.after(Skipped("build", "already published; built again its bytes are others, and are not used"))
     return progress.after(Skipped("build", "already published; built again for its page"), archive=archive)

@@ -118,4 +118,5 @@ def _judge_shallow(
         )
     names = ", ".join(each.name for each in untagged[:MOST_NAMES])
     more = f" and {len(untagged) - MOST_NAMES} more" if len(untagged) > MOST_NAMES else ""
-    return (f"shallow clone: commits of {names}{more} were not looked at; to change that: git fetch --unshallow --tags",)
+    told = f"shallow clone: commits of {names}{more} were not looked at"
+    return (f"{told}; to change that: git fetch --unshallow --tags",)

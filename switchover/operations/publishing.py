@@ -6,6 +6,8 @@ what is not there.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from switchover.decide.components import ComponentKind, find_withdrawn
 from switchover.decide.outcome import Done, Skipped
 from switchover.decide.pointers import choose_pointers, plan_moves
@@ -68,7 +70,8 @@ def report_findings(tools: ReleaseTools, progress: Progress) -> Progress:
     if sarif is None:
         return progress.after(Skipped("code scanning", "nothing was scanned"))
     reference = f"refs/heads/{tools.history.branch()}"
-    return progress.after(tools.forge.upload_sarif(sarif, progress.pending.commit, reference))
+    outcome = tools.forge.upload_sarif(sarif, progress.pending.commit, reference)
+    return progress.after(replace(outcome, stage="code scanning"))
 
 
 def point(tools: ReleaseTools, progress: Progress) -> Progress:

@@ -25,6 +25,7 @@ from switchover.operations.proposal import propose_versions
 from switchover.operations.publishing import finish, forget_stale, point, publish, report_findings, tag
 from switchover.operations.release_page import group_by_tag, page
 from switchover.operations.release_ports import ReleaseTools
+from switchover.operations.source_scan import scan_sources
 from switchover.operations.versioning import plan_rewriting
 
 # The stages that leave something behind.
@@ -45,6 +46,7 @@ class ReleaseReport:
     proposal: str = ""
     tested: Outcome | None = None
     components: tuple[Progress, ...] = ()
+    sources: Outcome | None = None
 
     @property
     def changed(self) -> bool:
@@ -163,9 +165,15 @@ def test(tools: ReleaseTools, pending: tuple[Pending, ...]) -> Outcome:
     return Done("build-test", ", ".join(commit[:12] for commit in commits))
 
 
-def bring_out(tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path) -> tuple[Outcome, tuple[Progress, ...]]:
-    """Take these components through every stage, one stage after the other."""
+def bring_out(
+    tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path
+) -> tuple[Outcome, Outcome, tuple[Progress, ...]]:
+    """Take these components through every stage, one stage after the other.
+
+    Returns what became of the tests, of the scan of the sources, and of each component.
+    """
     tested = test(tools, pending)
+    sources = scan_sources(tools, pending, folder)
     built = [build(tools, Progress(each), folder) for each in pending]
     scanned = [scan(tools, each, folder) for each in built]
     told = [report_findings(tools, each) for each in scanned]
@@ -177,7 +185,7 @@ def bring_out(tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path) -
     paged = [each for group in group_by_tag(tagged) for each in page(tools, group, folder)]
     pointed = tuple(point(tools, each) for each in paged)
     finish(tools, pointed)
-    return tested, pointed
+    return tested, sources, pointed
 
 
 def release(
@@ -196,11 +204,11 @@ def release(
     with alone(tools, wait_seconds):
         prepare(tools, settings)
         tools, settings = reopen()
-        _, resumed = bring_out(tools, choose_pending(tools, settings, public=True), folder)
+        *_, resumed = bring_out(tools, choose_pending(tools, settings, public=True), folder)
         plan = plan_release(tools.workspace, tools.history, settings)
         commit, proposal = move_versions(tools, settings, plan)
-        tested, released = bring_out(
+        tested, sources, released = bring_out(
             tools, leave_out(choose_pending(tools, settings, fill_store=fill_store), resumed), folder
         )
         forget_stale(tools, settings)
-    return ReleaseReport(plan, commit, proposal, tested, (*resumed, *released))
+    return ReleaseReport(plan, commit, proposal, tested, (*resumed, *released), sources)

@@ -20,6 +20,7 @@ def report_to_json(project: str, report: ReleaseReport) -> dict[str, Any]:
         "commit": report.commit,
         "proposal": report.proposal,
         "tests": str(report.tested) if report.tested else "",
+        "sources": str(report.sources) if report.sources else "",
         "components": [_component_to_json(each) for each in report.components],
         "notices": list(report.plan.notices),
     }

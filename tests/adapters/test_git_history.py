@@ -98,7 +98,7 @@ def test_a_work_tree_that_a_killed_release_left_behind_is_brought_to_its_commit(
         repository.git("checkout", "--quiet", "HEAD", "--", *done)
     GitHistory(repository.root).require_clean()
     assert repository.git("status", "--porcelain") == ""
-    assert repository.git("for-each-ref", "refs/worktree") == ""
+    assert repository.git("for-each-ref", "refs/worktree/switchover-unfinished") == ""
 
 
 def test_work_done_after_a_killed_release_is_refused_and_kept(repository: Repository) -> None:

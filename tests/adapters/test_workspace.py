@@ -172,6 +172,21 @@ def test_changesets_that_a_prerelease_has_used_come_last(tmp_path: Path) -> None
     assert state.pre_state == PreState(Mode.PRE, "beta")
 
 
+def test_of_private_packages_with_one_name_the_last_counts(tmp_path: Path) -> None:
+    files: dict[str, object] = {
+        f"tests/{at}/package.json": {"name": "trial", "version": f"0.0.{at}", "private": True} for at in range(3)
+    }
+    workspace = write(tmp_path, {"package.json": {"workspaces": ["tests/*"]}, **files})
+    assert [(each.name, each.version, each.folder) for each in workspace.read(()).packages] == [
+        ("trial", "0.0.2", "tests/2")
+    ]
+
+
+def test_a_version_that_is_null_is_none(tmp_path: Path) -> None:
+    workspace = write(tmp_path, {"package.json": {"name": "a", "version": None}})
+    assert workspace.read(()).packages[0].version == ""
+
+
 @pytest.mark.parametrize(
     ("manifest", "pnpm", "major"),
     [
@@ -264,6 +279,7 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
         "'privatePackages'",
     ),
     "a glob that only shells know": ({"package.json": {"workspaces": ["!(a)b"]}}, r"(?s)package\.json.*'workspaces'"),
+    "alternatives over folders": ({"package.json": {"workspaces": ["!(a/b)"]}}, r"(?s)package\.json.*'workspaces'"),
     "a broken configuration": ({"package.json": {"name": "a"}, ".changeset/config.json": "{"}, r"config\.json"),
     "ignore is no list": ({"package.json": {"name": "a"}, ".changeset/config.json": {"ignore": "a"}}, "'ignore'"),
     "no pnpm YAML": ({"pnpm-workspace.yaml": "packages: [\n"}, r"pnpm-workspace\.yaml cannot be read"),

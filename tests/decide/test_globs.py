@@ -24,6 +24,15 @@ NAMES = ("b", "a", "@acme/d", "@acme/e", "@acme", "g-h")
         ("g*h", "g-h"),
         ("g-h*", "g-h"),
         ("a.", ""),
+        ("!(@acme/*)", "b a @acme g-h"),
+        ("!(a|g*)", "b @acme"),
+        ("@acme/!(d)", "@acme/e"),
+        ("g-!(h)", ""),
+        ("@(a|b)", "b a"),
+        ("@acme/@(d|x)", "@acme/d"),
+        ("?(g-)h", "g-h"),
+        ("+(a|b)", "b a"),
+        ("*(g|-|h)", "g-h"),
     ],
 )
 def test_a_glob_matches_whole_names_and_a_star_stays_within_a_scope(pattern: str, found: str) -> None:
@@ -49,6 +58,8 @@ def test_changesets_2_keeps_the_order_of_the_globs_and_takes_from_everything() -
     assert select_by_pattern(("a", "b"), NAMES) == ("a", "b")
     assert select(("a", "b"), NAMES) == ("b", "a")
     assert select_by_pattern(("!a", "!@acme/*"), NAMES) == ("b", "@acme", "g-h")
+    assert select_by_pattern(("!(a|@acme/*)",), NAMES) == ("b", "@acme", "g-h")
+    assert select_by_pattern(("**", "!(a)"), NAMES) == ("b", "@acme/d", "@acme/e", "@acme", "g-h")
 
 
 def test_braces_are_alternatives_unless_they_hold_no_comma() -> None:

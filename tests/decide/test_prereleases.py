@@ -37,6 +37,13 @@ def plan(packages: list[Package], *changesets: Changeset, **options: Any) -> Ver
     return plan_versions(tuple(packages), changesets, {}, options.pop("settings", PlanSettings()), **options)
 
 
+def test_what_changesets_2_has_noted_stays_in_its_order_and_new_packages_follow() -> None:
+    state = PreState(Mode.PRE, "beta", (("gone", "1.0.0"), ("b", "2.0.0")))
+    planned = plan([package("a", "1.0.0"), package("b", "2.0.0")], settings=PlanSettings(compat=2), pre_state=state)
+    assert planned.pre_state is not None
+    assert planned.pre_state.initial_versions == (("gone", "1.0.0"), ("b", "2.0.0"), ("a", "1.0.0"))
+
+
 def test_in_the_mode_versions_count_up_and_leave_the_ranges_of_stable_ones() -> None:
     packages = [package("a", "1.1.0-beta.3"), package("b", a="^1.0.0"), package("c", a="^1.1.0-beta.0")]
     planned = plan(packages, changeset("x", a="minor"), pre_state=BETA)

@@ -78,6 +78,40 @@ SINGLE: Files = {
     ".changeset/config.json": {"baseBranch": "main"},
     ".changeset/x.md": write_changeset(core="major"),
 }
+# Copied fixtures keep the name of the original; what is copied last counts.
+TWINS: Files = {
+    **WORKSPACE,
+    "packages/trial-a/package.json": write_package(
+        "trial", "0.1.0", private=True, dependencies={"@acme/core": "1.2.0"}
+    ),
+    "packages/trial-b/package.json": write_package(
+        "trial", "0.2.0", private=True, devDependencies={"@acme/core": "1.2.0"}
+    ),
+}
+# The list in package.json is shorter, as it is where it serves some other tool.
+TWO_LISTS: Files = {
+    **PNPM,
+    "package.json": {"name": "root", "private": True, "version": "0.0.0", "workspaces": ["packages/core*"]},
+    ".changeset/brave-dogs-sing.md": write_changeset(core="minor"),
+}
+LERNA: Files = {
+    **{path: content for path, content in WORKSPACE.items() if path != "package-lock.json"},
+    "package.json": {"name": "root", "private": True, "version": "0.0.0"},
+    "lerna.json": {"version": "independent"},
+}
+ALL_BUT: Files = {
+    **WORKSPACE,
+    "packages/other/package.json": {"name": "other", "version": "1.0.0", "dependencies": {"@acme/core": "1.2.0"}},
+    ".changeset/config.json": {"baseBranch": "main", "ignore": ["!(@acme/*)"]},
+}
+
+
+def declare(files: Files, major: int) -> Files:
+    """The checkout as one that asks for this major of changesets, since that also says where packages are listed."""
+    manifest = dict(files["package.json"])
+    return {**files, "package.json": {**manifest, "devDependencies": {"@changesets/cli": f"^{major}.0.0"}}}
+
+
 CHECKOUTS: dict[str, Files] = {
     "npm": WORKSPACE,
     "pnpm": PNPM,
@@ -86,6 +120,11 @@ CHECKOUTS: dict[str, Files] = {
     "pre mode of changesets 2": {**WORKSPACE, **IN_PRE_MODE},
     "leaving it": {**WORKSPACE, **LEAVING},
     "one package": SINGLE,
+    "two private packages of one name": TWINS,
+    "a list of packages for pnpm and another one": TWO_LISTS,
+    "a list of packages for pnpm and another one, with yarn": {**TWO_LISTS, "yarn.lock": ""},
+    "lerna": LERNA,
+    "all but a scope ignored": ALL_BUT,
 }
 
 
@@ -94,7 +133,7 @@ CHECKOUTS: dict[str, Files] = {
 def test_the_plan_of_a_checkout_is_the_status_that_changesets_writes(tmp_path: Path, name: str, major: int) -> None:
     root = tmp_path / "checkout"
     repository = new_repository(root)
-    repository.commit("chore: start", CHECKOUTS[name])
+    repository.commit("chore: start", declare(CHECKOUTS[name], major))
     settings = ReleaseSettings(compat=major, commits=False)
     ours = plan_to_json(plan_release(FolderWorkspace(root), GitHistory(root), settings).versions)
     del ours["switchover"]

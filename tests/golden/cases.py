@@ -23,6 +23,7 @@ OLDER = [
         "a changelog without a title",
         "many changesets for one package",
         "a summary of many lines",
+        "an entry of paragraphs before others",
         "several dependencies of one package",
         "a root package with dependencies",
         "a fixed group",

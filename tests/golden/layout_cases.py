@@ -51,6 +51,15 @@ CHANGELOGS = [
         CORE_MINOR,
     ),
     Case("a changelog of one line without an end", solo(**{"packages/core/CHANGELOG.md": "# core"}), CORE_MINOR),
+    Case(
+        "an entry of paragraphs before others",
+        solo(),
+        {
+            "a": changeset(("core", "minor"), summary="First.\n\nMore of it."),
+            "b": changeset(("core", "minor"), summary="Points:\n\n- one\n- two"),
+            "c": changeset(("core", "minor"), summary="Last."),
+        },
+    ),
     Case("an empty changelog", solo(**{"packages/core/CHANGELOG.md": ""}), CORE_MINOR),
     Case("a changelog with CRLF", solo(**{"packages/core/CHANGELOG.md": HISTORY.replace("\n", "\r\n")}), CORE_MINOR),
     Case(

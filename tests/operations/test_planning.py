@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,63 @@ def test_planning_changes_nothing_and_is_the_same_every_time(tmp_path: Path) -> 
     before = repository.git("status", "--porcelain", "--ignored") + repository.git("for-each-ref")
     assert plan(tmp_path) == plan(tmp_path)
     assert repository.git("status", "--porcelain", "--ignored") + repository.git("for-each-ref") == before
+
+
+def private(root: Path, config: dict[str, Any]) -> Repository:
+    """A private example beside a package, versioned by changesets 2."""
+    repository = new_repository(root)
+    repository.commit(
+        "feat: start",
+        {
+            "package.json": {"workspaces": ["packages/*"], "devDependencies": {"@changesets/cli": "^2.29.0"}},
+            "packages/core/package.json": {"name": "core", "version": "1.0.0"},
+            "packages/example/package.json": {"name": "example", "version": "0.0.0", "private": True},
+            ".changeset/config.json": config,
+        },
+    )
+    repository.git("tag", "core@1.0.0")
+    return repository
+
+
+def test_commits_version_a_private_package_only_where_somebody_asked_for_it(tmp_path: Path) -> None:
+    private(tmp_path / "a", {})
+    assert versions(tmp_path / "a") == {}
+    assert plan(tmp_path / "a").versions.unreleased == ()
+    private(tmp_path / "b", {"privatePackages": {"version": True}})
+    assert versions(tmp_path / "b") == {"example": "0.1.0"}
+
+
+def test_changesets_2_versions_a_private_package_unasked(tmp_path: Path) -> None:
+    repository = private(tmp_path, {})
+    repository.commit("docs: ask", {".changeset/x.md": "---\nexample: minor\n---\n\nMore.\n"})
+    assert versions(tmp_path) == {"example": "0.1.0"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "advice"),
+    [
+        ("{name}-v1.0.0", 'release.tag_format = "{name}-v{version}"'),
+        ("v1.0.0", "release.single_version = true"),
+        (
+            "1.0.0",
+            "release.single_version = true in switchover.toml if all packages share one version, and release.tag",
+        ),
+    ],
+)
+def test_tags_of_another_form_are_told_with_the_setting_for_them(tmp_path: Path, tag: str, advice: str) -> None:
+    repository = new_repository(tmp_path)
+    files: dict[str, str | dict[str, Any]] = {
+        f"packages/{name}/package.json": {"name": name, "version": "1.0.0"} for name in "ab"
+    }
+    repository.commit("feat: start", {"package.json": {"workspaces": ["packages/*"]}, **files})
+    assert plan(tmp_path).notices == (
+        "this history has no tags; where releases have some, fetch them: git fetch --tags",
+    )
+    repository.git("tag", "v0.9.0")
+    assert plan(tmp_path).notices == ()
+    for name in "ab":
+        repository.git("tag", "--force", tag.replace("{name}", name))
+    assert advice in plan(tmp_path).notices[0]
 
 
 def shallow_clone(repository: Repository, folder: Path) -> Path:

@@ -150,6 +150,7 @@ class World:
         tools = dataclasses.replace(
             real,
             scanner=Stage(Done("scan")),  # type: ignore[arg-type]
+            source_scanner=None,
             signer=Stage(Done("sign")),  # type: ignore[arg-type]
             packer=Packer(),
             clock=self.clock,

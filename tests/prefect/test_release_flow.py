@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.timeout(400)]
 
 _log = logging.getLogger("measured")
 _STAGES = ("build", "scan", "sign", "publish", "tag", "page", "point")
-_ONCE = ("prepare-checkout", "version-check", "move-versions", "ask-registries", "build-test", "finish")
+_ONCE = ("prepare-checkout", "version-check", "move-versions", "ask-registries", "build-test", "scan-sources", "finish")
 _BOTH = ("shop@1.1.0", "cart@1.0.1")
 # Builds a service as soon as a file of every name is there.
 _MEET = """\
@@ -121,7 +121,7 @@ def test_a_scan_that_fails_stops_the_release_is_told_once_and_its_message_become
     project.make_blocks()
     key = "AKIA" + "QYLPMN5HFIQR7XYA"
     project.repository.write("services/shop/main.py", f'aws_access_key_id = "{key}"\n')
-    project.configure(project.thread, project.mattermost, scan='scanners = ["secrets"]')
+    project.configure(project.thread, project.mattermost, scan='scanners = ["secrets"]\nsources = false')
     failed = project.release()
     assert failed["state"] == "FAILED", failed["log"]
     assert "stops at: scan" in failed["message"]

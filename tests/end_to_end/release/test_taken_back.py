@@ -117,7 +117,6 @@ def test_a_backport_moves_its_own_tags_and_leaves_latest_where_it_is(small_world
     report = world.finish()
     assert {each["tag"] for each in report["components"]} >= {"status@2.0.0"}
     money = next(each["version"] for each in report["components"] if each["name"] == "@acme/money")
-    newest = world.hosted.releases[world.hosted.latest or 0]["tag_name"]
 
     world.shop.checkout.git("checkout", "--quiet", "-b", "1.x", "status@1.4.0")
     world.shop.checkout.git("push", "--quiet", "--set-upstream", "origin", "1.x")
@@ -137,7 +136,8 @@ def test_a_backport_moves_its_own_tags_and_leaves_latest_where_it_is(small_world
     tags = read_package(world.parts, "@acme/money")["tags"]
     assert tags["latest"] == money
     assert "switchover-pending" not in tags
-    assert world.hosted.releases[world.hosted.latest or 0]["tag_name"] == newest
+    # Each component has pages of its own: none of them is the newest of the repository.
+    assert world.hosted.latest is None
     assert not world.complaints()
     world.forget_requests()
     assert not world.finish()["changed"]

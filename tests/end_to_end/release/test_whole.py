@@ -49,7 +49,7 @@ def test_everything_is_where_it_belongs_and_a_second_run_sends_nothing(world: Wo
     require_image(world, report, tmp_path)
     require_pages(world, report)
     require_git(world, report["commit"])
-    assert len(world.hosted.sarifs) == 4  # of what was built: two packages, a service and an image
+    assert len(world.hosted.sarifs) == 5  # of the sources, and of what was built: two packages, a service and an image
     assert {(commit, ref) for commit, ref, _ in world.hosted.sarifs} == {(report["commit"], "refs/heads/main")}
     assert not world.complaints()
     require_silence(world, done.printed + done.complained)
