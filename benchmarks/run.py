@@ -27,6 +27,7 @@ def main() -> None:
     commands = {
         "startup": ("benchmarks.startup", "--runs", "3" if quick else "15"),
         "noop_deploy": ("benchmarks.noop_deploy", "--runs", "3" if quick else "15"),
+        "planning": ("benchmarks.planning", "--runs", "3" if quick else "15"),
         "judge": ("benchmarks.judge", "--hours", "200" if quick else "10000"),
         "demo": (
             "switchover.cli.main",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from switchover.adapters.release_tools import ReleaseScope
 from switchover.decide.outcome import Outcome
-from switchover.errors import SwitchoverError
 from switchover.operations.making import scan
 from switchover.operations.pending import Pending
 from switchover.operations.progress import Progress
@@ -20,24 +18,10 @@ from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
 
-def _unless_judged(task: Any, run: Any, state: Any) -> bool:
-    """Repeat what the world may let pass the next time; this task raises its verdict too."""
-    try:
-        state.result()
-    except SwitchoverError as error:
-        return type(error) is not SwitchoverError and worth_repeating(task, run, state)
-    except Exception:  # noqa: BLE001 as `worth_repeating` has it
-        return True
-    return False
-
-
 @task(
     name="scan-sources",
     task_run_name="scan-sources {scope.project}",
-    retries=1,
-    retry_delay_seconds=2,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_unless_judged,
+    retries=0,  # its verdict is raised, and would not be another one the second time
     timeout_seconds=900,
     cache_policy=NO_CACHE,
 )

@@ -22,13 +22,25 @@ from switchover.operations.release_report import report_to_json
 from switchover.operations.withdrawal import Withdrawal
 from switchover.operations.withdrawal import withdraw as withdraw_version
 
+# Stages that nobody asked for say nothing in a terminal; --json has them.
+_NOT_CONFIGURED = {
+    "code scanning": "skipped: not asked for",
+    "page": "skipped: no section release.github, or releases = false in it",
+    "point": "skipped: there are no moving tags here",
+}
+
 
 @click.command("release")
 @common_options
 @click.option("--dry-run", is_flag=True, help="Stop after the plan.")
 @click.option("--direct", is_flag=True, help="Run the stages in this process, without a Prefect flow run.")
 @click.option(
-    "--wait", "wait_seconds", default=0.0, show_default=True, help="Seconds to wait for another release to end."
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(min=0.0),
+    default=0.0,
+    show_default=True,
+    help="Seconds to wait for another release to end.",
 )
 @click.option("--fill-store", is_flag=True, help="Build again what is released and this machine has no bytes of.")
 @click.option("--withdraw", metavar="VERSION", help="Take `name@version` back, as far as registries allow.")
@@ -117,7 +129,11 @@ def _withdrawal_to_json(done: Withdrawal) -> dict[str, Any]:
 def _describe(result: dict[str, Any]) -> str:
     lines = [f"committed {result['commit'][:12]}"] if result["commit"] else []
     lines += [f"proposed {result['proposal']}"] if result["proposal"] else []
+    if result["components"]:
+        told = {"tests": result["tests"], "sources": result["sources"]}
+        lines += [f"{what}: {outcome}" for what, outcome in told.items() if outcome.startswith("done")]
     for component in result["components"]:
         lines.append(f"{component['name']} {component['version']}  {component['digest'] or 'not published'}")
-        lines += [f"    {stage}: {outcome}" for stage, outcome in component["stages"].items()]
+        stages = component["stages"].items()
+        lines += [f"    {stage}: {outcome}" for stage, outcome in stages if _NOT_CONFIGURED.get(stage) != outcome]
     return "\n".join(lines) or "Nothing to release: everything is published and tagged."

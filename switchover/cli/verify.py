@@ -90,9 +90,18 @@ def _compare(environment: str | None, config_path: Path | None, *, as_json: bool
     ]
     wrong = [finding for finding in findings if finding.found]
     lines = [f"{one.environment}: {one.what}: {one.found or 'fits'}" for one in findings]
-    summary = f"{len(wrong)} of {len(findings)} do not fit" if wrong else f"all {len(findings)} fit"
-    emit({"fits": not wrong, "findings": findings}, "\n".join([*lines, summary]), as_json=as_json)
+    emit(
+        {"fits": not wrong, "findings": findings},
+        "\n".join([*lines, _sum_up(len(findings), len(wrong))]),
+        as_json=as_json,
+    )
     return 1 if wrong else 0
+
+
+def _sum_up(found: int, wrong: int) -> str:
+    if not found:
+        return "nothing is deployed here: there is nothing to compare"
+    return f"{wrong} of {found} do not fit" if wrong else f"all {found} fit"
 
 
 def _verify(ports: EnvironmentPorts, around: Surroundings) -> list[Finding]:

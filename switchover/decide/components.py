@@ -119,7 +119,9 @@ def choose_components(
         chosen.append(Component(service.name, package.name, package.version, kind, package.folder, tag))
     deployed = {component.package for component in chosen}
     for package in packages:
-        if package.name not in deployed and not is_skipped(package, ignored, settings):
+        # What changesets 2 versions of its own accord (examples, fixtures) is not tagged by it either.
+        told = not is_skipped(package, ignored, settings) and not settings.is_silent(package)
+        if package.name not in deployed and told:
             tag = write_tag(tag_format, package.name, package.version)
             kind = _choose_kind(package)
             chosen.append(Component(package.name, package.name, package.version, kind, package.folder, tag))

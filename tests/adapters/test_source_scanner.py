@@ -14,7 +14,7 @@ from switchover.adapters.trivy_scanner import find_trivy
 from switchover.config_release import ScanConfig
 from switchover.decide.outcome import Done, Failed
 from switchover.operations.release_ports import Scanned
-from tests.git_repository import Repository
+from tests.git_repository import new_repository
 from tests.real_parts.trivy_database import Advisory, write_database
 
 # Built in parts, so that no scanner of this repository finds it here.
@@ -45,9 +45,7 @@ class Case:
     """A repository, and a scanner of it."""
 
     def __init__(self, root: Path, cache: Path) -> None:
-        self.repository = Repository(root / "repository")
-        self.repository.root.mkdir()
-        self.repository.git("init", "--quiet", "--initial-branch=main")
+        self.repository = new_repository(root / "repository")
         self.reports = root / "reports"
         self.cache = cache
 

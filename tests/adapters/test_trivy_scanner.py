@@ -188,6 +188,17 @@ def test_a_vulnerable_dependency_of_files_stops_the_release(tmp_path: Path, cach
 
 
 @needs_trivy
+@pytest.mark.parametrize("folder", ["dev", "proc", "sys"])
+def test_a_folder_that_is_called_like_one_of_a_machine_is_looked_at_too(tmp_path: Path, folder: str) -> None:
+    content = tmp_path / "content" / folder
+    content.mkdir(parents=True)
+    (content / "settings.py").write_text(f'key = "{KEY}"\n', encoding="utf-8")
+    files = write_archive({"": content.parent}, tmp_path / "cart-0.1.0.tar.gz", TIME)
+    scanned = scanner().scan(files, tmp_path / "reports")
+    assert f"CRITICAL aws-access-key-id in {folder}/settings.py:1" in reason_of(scanned)
+
+
+@needs_trivy
 def test_an_ignore_protects_until_its_day_and_no_longer(tmp_path: Path, cache: Path) -> None:
     files = archive(tmp_path / "a", {"package-lock.json": lock({"left-pad": "1.2.3", "middle-pad": "1.0.0"})})
     lasting = scanner(cache, ignore=[RULE]).scan(files, tmp_path / "reports")

@@ -35,6 +35,15 @@ def test_a_release_without_prefect_reports_what_it_did_and_then_that_nothing_is_
     assert capsys.readouterr().out.startswith("Nothing to release")
 
 
+def test_a_terminal_is_spared_the_stages_that_nobody_configured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_workspace(tmp_path)
+    assert run(["release", "--config", str(tmp_path / "switchover.toml"), "--direct"]) == 0
+    told = [line.split(":")[0].strip() for line in capsys.readouterr().out.splitlines() if line.startswith(" ")]
+    assert set(told) == {"build", "scan", "sign", "publish", "tag"}
+
+
 def test_a_release_whose_prefect_server_is_silent_changes_nothing_and_says_what_to_do(tmp_path: Path) -> None:
     repository = new_workspace(tmp_path)
     before = repository.git("for-each-ref")

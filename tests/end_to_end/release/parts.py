@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +116,3 @@ def running_parts(folder: Path, engine: str | None = None) -> Iterator[Parts]:
             engine=engine or stack.enter_context(podman.serving()).address,
             cosign=find_cosign(),
         )
-
-
-def describe_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The texts that nobody may ever see."""
-    return tuple(environ[name] for name in ("COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD", "NPM_TOKEN", "GITHUB_TOKEN"))

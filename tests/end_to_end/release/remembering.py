@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from switchover.decide.components import Component, Service
 from switchover.decide.packages import Package
-from switchover.operations.release_ports import Builder, Packer, ReleaseTools, Scanned, Scanner
+from switchover.operations.release_ports import Builder, Packer, ReleaseTools, Scanned, Scanner, SourceScanner
 
 
 def remember(tools: ReleaseTools, memory: Path) -> ReleaseTools:
@@ -23,6 +24,7 @@ def remember(tools: ReleaseTools, memory: Path) -> ReleaseTools:
         builder=_Builder(tools.builder, memory),
         packer=_Packer(tools.packer, memory),
         scanner=_Scanner(tools.scanner, memory),
+        source_scanner=tools.source_scanner and _SourceScanner(tools.source_scanner, memory),
     )
 
 
@@ -52,22 +54,35 @@ class _Scanner:
 
     def scan(self, archive: Path, folder: Path) -> Scanned:
         place = self._memory / hashlib.sha256(archive.name.encode() + archive.read_bytes()).hexdigest()
-        known = place / "scanned.pickle"
-        if not known.exists():
-            scanned = self._inner.scan(archive, folder)
-            place.mkdir()
-            for file in (scanned.report, scanned.sarif, scanned.sbom):
-                assert file is not None
+        return _take_scan(place, folder, lambda: self._inner.scan(archive, folder))
+
+
+class _SourceScanner:
+    def __init__(self, inner: SourceScanner, memory: Path) -> None:
+        self._inner, self._memory = inner, memory
+
+    def scan_commit(self, commit: str, folder: Path) -> Scanned:
+        return _take_scan(self._memory / f"sources-{commit}", folder, lambda: self._inner.scan_commit(commit, folder))
+
+
+def _take_scan(place: Path, folder: Path, scan: Callable[[], Scanned]) -> Scanned:
+    known = place / "scanned.pickle"
+    if not known.exists():
+        fresh = scan()
+        place.mkdir()
+        for file in (fresh.report, fresh.sarif, fresh.sbom):
+            if file is not None:
                 shutil.copy(file, place)
-            known.write_bytes(pickle.dumps(scanned))
-            return scanned
-        scanned = pickle.loads(known.read_bytes())  # noqa: S301 written right here
-        reports = {
-            name: Path(shutil.copy(place / file.name, folder))
-            for name in ("report", "sarif", "sbom")
-            if (file := getattr(scanned, name)) is not None
-        }
-        return replace(scanned, **reports)
+        known.write_bytes(pickle.dumps(fresh))
+        return fresh
+    scanned: Scanned = pickle.loads(known.read_bytes())  # noqa: S301 written right here
+    folder.mkdir(parents=True, exist_ok=True)
+    reports: dict[str, Any] = {
+        name: Path(shutil.copy(place / file.name, folder))
+        for name in ("report", "sarif", "sbom")
+        if (file := getattr(scanned, name)) is not None
+    }
+    return replace(scanned, **reports)
 
 
 def _take(place: Path, folder: Path, make: Callable[[], Path]) -> Path:

@@ -145,7 +145,7 @@ def _describe_file(parts: Parts, name: str, files: dict[str, bytes]) -> Any:
     if name.endswith(".sigstore.json"):
         return "valid" if verify_file(parts, files[name.removesuffix(".sigstore.json")], content) else "not valid"
     if name == "SHA256SUMS":
-        lines = dict(reversed(line.split("  ", 1)) for line in content.decode().splitlines())
+        lines = {name: digest for digest, _, name in (line.partition("  ") for line in content.decode().splitlines())}
         wanted = {each: hashlib.sha256(files[each]).hexdigest() for each in files if each != name}
         return "right" if lines == wanted else f"{lines} instead of {wanted}"
     if name == "manifest.json":

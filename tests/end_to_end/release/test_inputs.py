@@ -54,6 +54,11 @@ def name_nobody(world: World) -> None:
     world.shop.commit("docs: intend", {".changeset/lost.md": '---\n"nobody": minor\n---\n\nMore.\n'})
 
 
+def break_range(world: World) -> None:
+    manifest = '{"name": "status", "version": "1.3.0", "private": true, "dependencies": {"@acme/money": "^^1 ||>"}}\n'
+    world.shop.commit("chore: depend", {"services/status/package.json": manifest})
+
+
 def leave_dirty(world: World) -> None:
     world.shop.checkout.write("services/status/www/index.html", "half done")
 
@@ -90,6 +95,7 @@ def diverge(world: World) -> None:
         pytest.param(name_nobody, (".changeset/lost.md", "nobody"), id="a changeset that names nobody"),
         pytest.param(change_groups("fixed"), ("fixed",), id="fixed groups that overlap"),
         pytest.param(change_groups("linked"), ("linked",), id="linked groups that overlap"),
+        pytest.param(break_range, ("services/status/package.json", "^^1 ||>"), id="a range that is none"),
         pytest.param(leave_dirty, ("services/status/www/index.html",), id="uncommitted changes"),
         pytest.param(detach, ("HEAD",), id="no branch"),
         pytest.param(make_shallow, ("shallow",), id="a history that is cut off"),
@@ -119,7 +125,7 @@ def test_what_the_user_has_to_mend_is_named_before_anything_is_published(
 def test_credentials_without_the_right_are_named_and_the_next_run_finishes(
     undisturbed: dict[str, Any], small_world: World, variables: dict[str, str], words: tuple[str, ...]
 ) -> None:
-    said = small_world.release(**variables)
+    said = small_world.release(variables=variables)
     require_refused(said, _WORLD if "COSIGN_PRIVATE_KEY" in variables else _USER, *words)
     assert not any(value and value in said.complained for value in variables.values())
     # GitHub's document does not name every refusal that there is.
@@ -131,7 +137,7 @@ def test_credentials_without_the_right_are_named_and_the_next_run_finishes(
 
 def test_a_reader_of_the_npm_registry_publishes_nothing(undisturbed: dict[str, Any], small_world: World) -> None:
     reader = small_world.parts.verdaccio.reader_token
-    said = small_world.release(NPM_TOKEN=reader)
+    said = small_world.release(variables={"NPM_TOKEN": reader})
     require_refused(said, _USER, "right to publish")
     assert reader not in said.complained
     small_world.finish()
@@ -140,7 +146,7 @@ def test_a_reader_of_the_npm_registry_publishes_nothing(undisturbed: dict[str, A
 
 def test_a_registry_of_images_that_lets_nobody_write_is_named(undisturbed: dict[str, Any], small_world: World) -> None:
     small_world.parts.images.reset(always(Fate.REFUSED))
-    said = small_world.release(SWITCHOVER_REGISTRY_USER=USER, SWITCHOVER_REGISTRY_PASSWORD=PASSWORD)
+    said = small_world.release(variables={"SWITCHOVER_REGISTRY_USER": USER, "SWITCHOVER_REGISTRY_PASSWORD": PASSWORD})
     require_refused(said, _USER, small_world.parts.images.address)
     assert PASSWORD not in said.complained
     small_world.forget_requests()
@@ -180,7 +186,7 @@ def test_a_broken_trivy_stops_the_release(undisturbed: dict[str, Any], small_wor
     (broken / "trivy").write_text("#!/bin/sh\nexit 1\n")
     (broken / "trivy").chmod(0o755)
     path = os.pathsep.join([str(broken), small_world.parts.environ()["PATH"]])
-    require_refused(small_world.release(PATH=path), _WORLD, "stops at: scan", "trivy")
+    require_refused(small_world.release(variables={"PATH": path}), _WORLD, "stops at: scan", "trivy")
     assert not {"npm", "images", "uploads"} & set(small_world.writes())
     small_world.finish()
     require_same(small_world, undisturbed["state"])

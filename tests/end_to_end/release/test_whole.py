@@ -176,7 +176,7 @@ def test_a_flow_run_on_a_real_server_ends_as_a_release_without_one_and_is_told_o
         world = open_small_world(tmp_path / "flow")
         tell(world, prefect, slack)
         assert world.shop.checkout.git("rev-parse", "HEAD") == start
-        done = world.switchover("release", "--json", **connect(prefect))
+        done = world.switchover("release", "--json", variables=connect(prefect))
         assert done.status == 0, done.complained
         assert world.state() == wanted
         assert not world.complaints()
@@ -184,7 +184,7 @@ def test_a_flow_run_on_a_real_server_ends_as_a_release_without_one_and_is_told_o
         assert "status 1.4.0" in slack.read(message)
 
         world.forget_requests()
-        again = world.switchover("release", "--json", **connect(prefect))
+        again = world.switchover("release", "--json", variables=connect(prefect))
         assert again.status == 0, again.complained
         assert not again.report()["changed"]
         assert (world.writes(), slack.calls) == ({}, ["chat.postMessage"])
@@ -195,7 +195,7 @@ def test_a_flow_run_on_a_real_server_ends_as_a_release_without_one_and_is_told_o
 def tell(world: World, prefect: PrefectServer, slack: Slack) -> None:
     """Let flow runs tell the receiver."""
     make = ["-c", _MAKE_BLOCK, TOKEN, slack.api]
-    with world.start(*make, program=Path(sys.executable), folder=_PROJECT, **connect(prefect)) as process:
+    with world.start(*make, program=Path(sys.executable), folder=_PROJECT, variables=connect(prefect)) as process:
         _, complained = process.communicate(timeout=120)
     assert process.returncode == 0, complained
     world.shop.configure('remote = "origin"\n', 'remote = "origin"\nnotify = ["switchover-slack-thread/release-e2e"]\n')

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.end_to_end.release.state import read_state
 from tests.real_parts.github_repository import HostedRepository
 
 _SECONDS = 200
+_NONE: Mapping[str, str] = {}
 _PROGRAM = Path(sys.executable).parent / "switchover"
 
 
@@ -93,10 +95,10 @@ class World:
         report: dict[str, Any] = json.loads((self.folder / f"{self.runs}.report").read_text(encoding="utf-8"))
         return report
 
-    def switchover(self, *arguments: str, shop: Shop | None = None, **variables: str) -> Said:
+    def switchover(self, *arguments: str, shop: Shop | None = None, variables: Mapping[str, str] = _NONE) -> Said:
         """The command line in the checkout, as people run it. An empty variable is one that is not there."""
         began = time.monotonic()
-        with self.start(*arguments, shop=shop, **variables) as process:
+        with self.start(*arguments, shop=shop, variables=variables) as process:
             try:
                 printed, complained = process.communicate(timeout=_SECONDS)
             except subprocess.TimeoutExpired:
@@ -104,13 +106,13 @@ class World:
                 raise
         return Said(process.returncode, printed, complained, time.monotonic() - began)
 
-    def release(self, *arguments: str, shop: Shop | None = None, **variables: str) -> Said:
+    def release(self, *arguments: str, shop: Shop | None = None, variables: Mapping[str, str] = _NONE) -> Said:
         """`switchover release --direct --json`."""
-        return self.switchover("release", "--direct", "--json", *arguments, shop=shop, **variables)
+        return self.switchover("release", "--direct", "--json", *arguments, shop=shop, variables=variables)
 
-    def withdraw(self, version: str, reason: str = "It loses orders.", **variables: str) -> Said:
+    def withdraw(self, version: str, reason: str = "It loses orders.") -> Said:
         """`switchover release --withdraw`."""
-        return self.switchover("release", "--json", "--withdraw", version, "--reason", reason, **variables)
+        return self.switchover("release", "--json", "--withdraw", version, "--reason", reason)
 
     def start(
         self,
@@ -118,10 +120,10 @@ class World:
         shop: Shop | None = None,
         program: Path = _PROGRAM,
         folder: Path | None = None,
-        **variables: str,
+        variables: Mapping[str, str] = _NONE,
     ) -> subprocess.Popen[str]:
         """The command line, or another program in another folder, as a process beside the test."""
-        environ = self.parts.environ() | variables
+        environ = self.parts.environ() | dict(variables)
         return subprocess.Popen(
             [program, *arguments],
             cwd=folder or (shop or self.shop).checkout.root,
