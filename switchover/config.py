@@ -39,8 +39,8 @@ class Config(Section):
     file: Path = Field(exclude=True)
     project: ProjectConfig
     release: ReleaseConfig = Field(default_factory=ReleaseConfig)
-    services: dict[Name, ServiceConfig] = Field(min_length=1)
-    environments: dict[Name, EnvironmentConfig] = Field(min_length=1)
+    services: dict[Name, ServiceConfig] = Field(default_factory=dict)
+    environments: dict[Name, EnvironmentConfig] = Field(default_factory=dict)
     waves: dict[Name, WavesConfig] = Field(default_factory=dict)
     notifications: NotificationsConfig | None = None
 

@@ -63,6 +63,13 @@ def choose_environment(config: Config, name: str | None) -> str:
     if name is not None:
         config.environment(name)
         return name
+    if not config.environments:
+        raise InputError(
+            "there is no environment",
+            expected="a section [environments.<name>] in switchover.toml",
+            found="none: this file is about releases alone",
+            next_step="add one, as docs/tutorial.md shows",
+        )
     if len(config.environments) == 1:
         return next(iter(config.environments))
     raise InputError(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from switchover.decide.components import ComponentKind, find_withdrawn
 from switchover.decide.outcome import Done, Skipped
-from switchover.decide.pointers import choose_pointers, plan_moves
+from switchover.decide.pointers import PENDING, choose_pointers, plan_moves
 from switchover.model import Release
 from switchover.operations.making import SIGNATURE
 from switchover.operations.pending import list_stale_marks
@@ -83,14 +83,16 @@ def point(tools: ReleaseTools, progress: Progress) -> Progress:
     withdrawn = find_withdrawn(component, versions, tools.history.read_withdrawn())
     wanted = choose_pointers(component.kind, component.version, versions, withdrawn)
     moves = plan_moves(component.kind, component.version, wanted, destination.read_pointers(component), withdrawn)
-    told = ", ".join(f"{move.pointer} → {move.version or 'nothing'}" for move in moves)
+    told = ", ".join(f"{move.pointer} → {move.version or 'nothing'}" for move in moves if move.pointer != PENDING)
     if moves and not destination.moves_pointers:
         return progress.after(Skipped("point", f"without a token tags cannot be moved; left to a person: {told}"))
     if moves and tools.remote:
         tools.remote.require_alone()
     for move in moves:
         destination.move_pointer(component, move.pointer, move.version)
-    return progress.after(Done("point", told) if moves else Skipped("point", "they are where they belong"))
+    return progress.after(
+        Done("point", told or "none but a mark of ours") if moves else Skipped("point", "they are where they belong")
+    )
 
 
 def finish(tools: ReleaseTools, all_progress: tuple[Progress, ...]) -> None:

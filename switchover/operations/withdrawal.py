@@ -55,7 +55,7 @@ def find_released(tools: ReleaseTools, settings: ReleaseSettings, wanted: str) -
         raise InputError(
             f"which component is {wanted!r}?",
             expected=f"name@version with one of: {names}",
-            found=f"{len(named)} that it may mean",
+            found="no component that it names" if not named else f"{len(named)} that it may mean",
             next_step="name the component: switchover release --withdraw name@version",
         )
     version = version.removeprefix("v")

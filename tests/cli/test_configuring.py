@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from switchover.cli.main import run
 from switchover.cli.service_detection import detect_services
 from tests.cli.harness import Project
 
@@ -141,3 +142,14 @@ def test_doctor_refuses_a_state_folder_that_others_can_enter(project: Project) -
     ran = project.run("doctor")
     assert ran.status == 1
     assert "required and missing: state of production" in ran.out
+
+
+def test_a_repository_of_packages_alone_needs_no_service_and_no_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "switchover.toml").write_text('[project]\nname = "library"\n', encoding="utf-8")
+    config = ["--config", str(tmp_path / "switchover.toml")]
+    assert run(["check", *config]) == 0
+    assert run(["status", *config]) == 0
+    assert run(["deploy", "shop", "1.0.0", *config]) == 2
+    assert "there is no environment" in capsys.readouterr().err
