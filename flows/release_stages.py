@@ -14,7 +14,7 @@ from switchover.operations.progress import Progress, group_by_rank, require_pass
 from switchover.operations.release_page import group_by_tag
 from tasks.build import build_component, test_commits
 from tasks.publish import make_page, move_pointers, publish_component, tag_component
-from tasks.scan import scan_commits, scan_component, show_findings
+from tasks.scan import scan_commits, scan_component, show_commits, show_findings
 from tasks.side_by_side import gather
 from tasks.sign import sign_component
 from tasks.version_check import share_versions
@@ -33,10 +33,11 @@ def bring_out(
     sources = scan_commits(scope, pending, work)
     built = gather(build_component.map(unmapped(scope), pending, unmapped(tested), unmapped(work)))
     scanned = gather(scan_component.map(unmapped(scope), built, unmapped(work)))
-    shown = gather(show_findings.map(unmapped(scope), scanned))
-    passed = require_passed(shown, "scan")
+    passed = require_passed(scanned, "scan")
     share_versions(scope, pending)
-    signed = gather(sign_component.map(unmapped(scope), passed))
+    show_commits(scope, pending, work)
+    shown = gather(show_findings.map(unmapped(scope), passed))
+    signed = gather(sign_component.map(unmapped(scope), shown))
 
     published: list[Progress] = []
     for group in group_by_rank(require_passed(signed, "sign")):

@@ -13,7 +13,7 @@ from switchover.operations.making import scan
 from switchover.operations.pending import Pending
 from switchover.operations.progress import Progress
 from switchover.operations.publishing import report_findings
-from switchover.operations.source_scan import scan_sources
+from switchover.operations.source_scan import scan_sources, show_sources
 from tasks.release_scope import open_tools
 from tasks.repeating import worth_repeating
 
@@ -28,6 +28,21 @@ from tasks.repeating import worth_repeating
 def scan_commits(scope: ReleaseScope, pending: tuple[Pending, ...], folder: Path) -> Outcome:
     """Judge the files of every commit that something is built from; the reports go into `folder`."""
     return scan_sources(open_tools(scope), pending, folder)
+
+
+@task(
+    name="code-scanning-sources",
+    task_run_name="code-scanning sources {scope.project}",
+    retries=2,
+    retry_delay_seconds=2,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=120,
+    cache_policy=NO_CACHE,
+)
+def show_commits(scope: ReleaseScope, pending: tuple[Pending, ...], folder: Path) -> None:
+    """Show on the forge, which knows the commits by now, what was found in their files."""
+    show_sources(open_tools(scope), pending, folder)
 
 
 @task(
@@ -56,5 +71,5 @@ def scan_component(scope: ReleaseScope, progress: Progress, folder: Path) -> Pro
     cache_policy=NO_CACHE,
 )
 def show_findings(scope: ReleaseScope, progress: Progress) -> Progress:
-    """Show on the forge what the scanner found, whether it stops the release or not."""
+    """Show on the forge, which knows the commit by now, what the scanner found."""
     return report_findings(open_tools(scope), progress)

@@ -96,9 +96,13 @@ def point(tools: ReleaseTools, progress: Progress) -> Progress:
 
 
 def finish(tools: ReleaseTools, all_progress: tuple[Progress, ...]) -> None:
-    """Forget that these releases were under way, last of all."""
+    """Forget that these releases were under way, last of all.
+
+    A release commit of which nothing was to be released goes out with this.
+    """
     tags = tuple(each.component.tag for each in all_progress if tools.history.has_tag(each.component.tag))
     if tools.remote:
+        tools.remote.push_branch()
         tools.remote.drop_marks(tags)
     for each in tags:
         tools.history.drop_mark(each)

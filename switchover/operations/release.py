@@ -25,7 +25,7 @@ from switchover.operations.proposal import propose_versions
 from switchover.operations.publishing import finish, forget_stale, point, publish, report_findings, tag
 from switchover.operations.release_page import group_by_tag, page
 from switchover.operations.release_ports import ReleaseTools
-from switchover.operations.source_scan import scan_sources
+from switchover.operations.source_scan import scan_sources, show_sources
 from switchover.operations.versioning import plan_rewriting
 
 # The stages that leave something behind.
@@ -172,20 +172,22 @@ def bring_out(
 
     Returns what became of the tests, of the scan of the sources, and of each component.
     """
+    if not pending:
+        idle = "nothing is to be built"
+        return Skipped("build-test", idle), Skipped("scan-sources", idle), ()
     tested = test(tools, pending)
     sources = scan_sources(tools, pending, folder)
     built = [build(tools, Progress(each), folder) for each in pending]
     scanned = [scan(tools, each, folder) for each in built]
-    told = [report_findings(tools, each) for each in scanned]
-    passed = require_passed(told, "scan")
+    passed = require_passed(scanned, "scan")
     share_commit(tools, pending)
-    signed = [sign(tools, each) for each in passed]
+    show_sources(tools, pending, folder)
+    shown = [report_findings(tools, each) for each in passed]
+    signed = [sign(tools, each) for each in shown]
     published = [publish(tools, each) for each in require_passed(signed, "sign")]
     tagged = [tag(tools, each) for each in published]
     paged = [each for group in group_by_tag(tagged) for each in page(tools, group, folder)]
-    pointed = tuple(point(tools, each) for each in paged)
-    finish(tools, pointed)
-    return tested, sources, pointed
+    return tested, sources, tuple(point(tools, each) for each in paged)
 
 
 def release(
@@ -205,10 +207,13 @@ def release(
         prepare(tools, settings)
         tools, settings = reopen()
         *_, resumed = bring_out(tools, choose_pending(tools, settings, public=True), folder)
+        if resumed:
+            finish(tools, resumed)
         plan = plan_release(tools.workspace, tools.history, settings)
         commit, proposal = move_versions(tools, settings, plan)
         tested, sources, released = bring_out(
             tools, leave_out(choose_pending(tools, settings, fill_store=fill_store), resumed), folder
         )
+        finish(tools, released)
         forget_stale(tools, settings)
     return ReleaseReport(plan, commit, proposal, tested, (*resumed, *released), sources)

@@ -31,9 +31,6 @@ SWITCHOVER_TOML = """
 [project]
 name = "boxes"
 
-[release.scan]
-scanners = ["secrets", "misconfiguration"]
-
 [services.tiny]
 path = "tiny"
 health_path = "/health"
@@ -44,6 +41,8 @@ port = 8080
 
 [release.scan]
 scanners = ["secrets", "misconfiguration"]
+# The tiny recipe runs as root.
+sources = false
 
 [environments.production]
 steps = [{ canary_percent = 10, hold_seconds = 0 }, { canary_percent = 100, hold_seconds = 0 }]
@@ -66,7 +65,7 @@ class Boxes:
     def release_into(self, artifacts: Path) -> ReleaseReport:
         scope = replace(read_release_scope(self.repository.root), artifacts=artifacts)
         tools = open_release_tools(scope, os.environ | {"DOCKER_HOST": self.engine.address})
-        return release(tools, scope.settings, artifacts.parent / "made")
+        return release(lambda: (tools, scope.settings), artifacts.parent / "made")
 
     def deploy(self, version: str) -> None:
         plan = plan_deploy(self.config, self.local.ports, "tiny", version, "production", histories={})
@@ -128,6 +127,9 @@ def test_an_image_that_is_stored_is_not_built_again(boxes: Boxes) -> None:
     artifact = boxes.find("1.0.0").artifact
     (boxes.config.artifacts_folder() / "index" / "tiny" / "index.json").unlink()
     store = FolderArtifacts(boxes.config.artifacts_folder())
+    made_of = boxes.config.artifacts_folder() / "commit"
+    made_of.write_text(first.components[0].pending.commit, encoding="ascii")
+    store.put("tiny", "1.0.0", "commit", made_of)
     store.put("tiny", "1.0.0", "image", store.fetch(artifact.digest))
     boxes.repository.git("tag", "--delete", first.components[0].component.tag)
     again = boxes.release()
@@ -163,7 +165,7 @@ def test_without_an_engine_an_image_cannot_be_released(repository: Repository, t
     scope = read_release_scope(repository.root)
     tools = open_release_tools(scope, os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/nobody"})
     with pytest.raises(MissingProgramError, match="no container engine"):
-        release(tools, scope.settings, tmp_path / "made")
+        release(lambda: (tools, scope.settings), tmp_path / "made")
 
 
 def live_version(boxes: Boxes) -> str:

@@ -40,15 +40,13 @@ def test_a_commit_is_scanned_once_and_its_findings_are_shown(world: World) -> No
     scanner = OneAnswer(Done("scan-sources", "no findings"))
     report = world.run(source_scanner=scanner)
     assert scanner.commits == [report.commit]
-    assert report.sources == Done(
-        "scan-sources", f"{report.commit[:12]} no findings; code scanning done: {report.commit}"
-    )
+    assert report.sources == Done("scan-sources", f"{report.commit[:12]}: no findings")
     assert world.forge
     assert (report.commit, "refs/heads/main", b"found") in world.forge.findings
     assert report_to_json("acme", report)["sources"] == str(report.sources)
 
 
-def test_a_finding_stops_the_release_before_anything_is_built_and_is_shown(world: World) -> None:
+def test_a_finding_stops_the_release_before_anything_is_built(world: World) -> None:
     before = world.shared.git("rev-parse", "main")
     with pytest.raises(SwitchoverError, match="stops at: scan-sources") as stopped:
         world.run(source_scanner=OneAnswer(Failed("scan-sources", "1 blocks: a key in main.py")))
@@ -56,8 +54,6 @@ def test_a_finding_stops_the_release_before_anything_is_built_and_is_shown(world
     assert "sources_skip" in stopped.value.problem.next_step
     assert list((world.root / "work").rglob("*.t*gz")) == []
     assert world.shared.git("rev-parse", "main") == before
-    assert world.forge
-    assert [content for _, _, content in world.forge.findings] == [b"found"]
     assert world.run().changed
 
 

@@ -33,12 +33,12 @@ from switchover.operations.release_report import report_to_json
 from tests.end_to_end.release.remembering import remember
 
 EFFECTS: Mapping[str, tuple[str, ...]] = {
-    "history": ("commit_edits", "write_commit", "advance", "reserve", "mark", "tag", "drop_mark"),
+    "history": ("commit_edits", "write_commit", "reserve", "mark", "tag", "drop_mark"),
     "store": ("put", "publish", "forget"),
     "destination": ("stage", "publish", "move_pointer"),
     "signer": ("sign_file", "sign_image"),
-    "forge": ("draft_release", "upload_asset", "publish_release", "upload_sarif"),
-    "remote": ("push_branch", "push_marks", "push_tag", "drop_marks"),
+    "forge": ("propose", "draft_release", "upload_asset", "publish_release", "upload_sarif"),
+    "remote": ("push_branch", "push_commit", "push_marks", "push_tag", "drop_marks"),
 }
 ALIVE = -1
 _DIGITS = re.compile(r"[0-9a-f]{40}")
