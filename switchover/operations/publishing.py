@@ -111,7 +111,7 @@ def finish(tools: ReleaseTools, all_progress: tuple[Progress, ...]) -> None:
 def forget_stale(tools: ReleaseTools, settings: ReleaseSettings) -> None:
     """Drop the marks of versions that were given up before anything of them was public."""
     tags = list_stale_marks(tools, settings)
-    if tools.remote:
+    if tags and tools.remote:
         tools.remote.drop_marks(tags)
     for each in tags:
         tools.history.drop_mark(each)
