@@ -285,7 +285,10 @@ def count_effects(world: World) -> int:
 
 
 def each_moment(original: World, folder: Path, every: int) -> Iterator[str]:
-    """Kill at each of the moments, run again, and say which ended elsewhere or did something twice."""
+    """Kill at each of the moments, run again, and say which ended elsewhere or did something twice.
+
+    Odd moments are right before an effect, even ones right after it: the same to the world as before the next one.
+    """
     undisturbed = original.copy(folder / "undisturbed")
     moments = count_effects(undisturbed)
     assert moments > (80 if original.connected else 30)
@@ -302,20 +305,20 @@ def each_moment(original: World, folder: Path, every: int) -> Iterator[str]:
 def test_a_release_killed_before_or_after_any_effect_ends_the_same_when_it_runs_again(
     world: World, tmp_path: Path
 ) -> None:
-    assert list(each_moment(world, tmp_path, 1)) == []
+    assert list(each_moment(world, tmp_path, 2)) == []
 
 
 def test_a_release_to_registries_killed_at_some_effects_ends_the_same_when_it_runs_again(
     connected: World, tmp_path: Path
 ) -> None:
-    assert list(each_moment(connected, tmp_path, 9)) == []
+    assert list(each_moment(connected, tmp_path, 14)) == []
 
 
 @pytest.mark.slow
 def test_a_release_to_registries_killed_before_or_after_any_effect_ends_the_same(
     connected: World, tmp_path: Path
 ) -> None:
-    assert list(each_moment(connected, tmp_path, 1)) == []
+    assert list(each_moment(connected, tmp_path, 2)) == []
 
 
 def find_moment(original: World, folder: Path, reached: Callable[[World], bool]) -> World:
