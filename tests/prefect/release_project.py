@@ -43,20 +43,31 @@ notify = {notify}
 {scan}
 """
 _MAKE_BLOCKS = """\
-import sys
+import sys, time
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, MattermostWebhook
 from prefect.types import SecretDict
 from pydantic import SecretStr
+from prefect.exceptions import ObjectAlreadyExists
 from blocks.slack_thread import SlackThread
 name, port, token, hook = sys.argv[1:]
-SlackThread(token=SecretStr(token), channel="C1", api=f"http://127.0.0.1:{port}/api").save(name)
-MattermostWebhook(hostname="127.0.0.1", port=int(port), token=SecretStr(hook)).save(name)
-CustomWebhookNotificationBlock(
+
+def save(block):
+    # A server that has just started makes the types of Prefect's own blocks at the same moment.
+    for attempt in range(20):
+        try:
+            return block.save(name, overwrite=True)
+        except ObjectAlreadyExists:
+            time.sleep(0.5)
+    return block.save(name, overwrite=True)
+
+save(SlackThread(token=SecretStr(token), channel="C1", api=f"http://127.0.0.1:{port}/api"))
+save(MattermostWebhook(hostname="127.0.0.1", port=int(port), token=SecretStr(hook)))
+save(CustomWebhookNotificationBlock(
     name="hook",
     url=f"http://127.0.0.1:{port}/hooks/{{{{hook}}}}",
     json_data={"text": "{{subject}}: {{body}}"},
     secrets=SecretDict({"hook": hook}),
-).save(name)
+))
 """
 _RELEASE = """\
 import json, sys
