@@ -9,7 +9,7 @@ from pathlib import Path
 
 from switchover.decide.outcome import Done, Outcome, Skipped
 from switchover.errors import InputError, TargetError
-from switchover.operations.release_ports import ForgeRelease
+from switchover.operations.shared_places import ForgeRelease
 from tests.fakes import Failures
 
 _KEPT_NAME = re.compile(r"[A-Za-z0-9_+-]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")

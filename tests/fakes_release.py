@@ -10,7 +10,7 @@ from pathlib import Path
 from switchover.decide.components import Component
 from switchover.decide.outcome import Done, Outcome, Skipped
 from switchover.errors import InputError
-from switchover.operations.release_ports import Published
+from switchover.operations.shared_places import Published
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ import pytest
 
 from switchover.adapters.npm_registry import NpmRegistry, Patience
 from switchover.decide.components import Component, ComponentKind
-from switchover.operations.release_ports import Published
+from switchover.operations.shared_places import Published
 from tests.real_parts.node import environment
 from tests.real_parts.scripted_proxy import ScriptedProxy, scripted_proxy
 from tests.real_parts.verdaccio import Verdaccio

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from switchover.adapters.github_errors import unreadable
-from switchover.operations.release_ports import ForgeRelease
+from switchover.operations.shared_places import ForgeRelease
 
 COMPLETE = "uploaded"
 

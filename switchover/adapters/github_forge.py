@@ -14,7 +14,7 @@ from switchover.adapters.github_client import PAGE_SIZE, GithubClient
 from switchover.adapters.github_errors import CONFLICT, FORBIDDEN, NOT_FOUND, TOO_LARGE, UNPROCESSABLE, Refusal
 from switchover.decide.outcome import Done, Outcome, Skipped
 from switchover.errors import InputError
-from switchover.operations.release_ports import ForgeRelease
+from switchover.operations.shared_places import ForgeRelease
 
 _MOST_PAGES = 10
 _MOST_SARIF_BYTES = 10 * 1024 * 1024

@@ -24,7 +24,7 @@ from switchover.decide.image_references import (
 )
 from switchover.decide.outcome import Done, Outcome, Skipped
 from switchover.errors import InputError, TargetError
-from switchover.operations.release_ports import Published
+from switchover.operations.shared_places import Published
 
 _SECONDS = 60.0
 _AT_ONCE = 4

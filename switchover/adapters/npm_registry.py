@@ -29,7 +29,7 @@ from switchover.decide.components import Component
 from switchover.decide.outcome import Done, Outcome, Skipped
 from switchover.decide.pointers import PENDING
 from switchover.errors import InputError, TargetError
-from switchover.operations.release_ports import Published
+from switchover.operations.shared_places import Published
 
 NO_RIGHT = frozenset({"ENEEDAUTH", "E401", "E402", "EOTP"})
 _CANNOT_DEPRECATE = frozenset({"E405", "E501"})

@@ -35,7 +35,8 @@ from switchover.decide.components import Component, ComponentKind, Service
 from switchover.decide.pointers import choose_npm_tag
 from switchover.errors import InputError, MissingProgramError
 from switchover.operations.planning import ReleaseSettings
-from switchover.operations.release_ports import Destination, Forge, ReleaseTools
+from switchover.operations.release_ports import ReleaseTools
+from switchover.operations.shared_places import Destination, Forge
 
 if TYPE_CHECKING:
     from docker import DockerClient

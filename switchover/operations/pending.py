@@ -13,7 +13,8 @@ from switchover.decide.publish_order import plan_order
 from switchover.errors import InputError
 from switchover.model import Release
 from switchover.operations.planning import ReleaseSettings, read_components
-from switchover.operations.release_ports import Published, ReleaseTools
+from switchover.operations.release_ports import ReleaseTools
+from switchover.operations.shared_places import Published
 from switchover.operations.stored import read_stored_commit
 
 # Registries are asked side by side; more would look like an attack to some.
@@ -74,10 +75,9 @@ def choose_pending(
     """What the manifests say is released and some place does not have yet, dependencies first.
 
     With `public` only what others can see already: that has to be finished before any version moves on. With
-    `fill_store` also what is released and only this machine's store does not have. Notes for
-    each the commit that it is made of. What is public goes on with its commit, and so does
-    what this machine has stored; until then a version is made of HEAD, so that a repair of what a stage refused gets
-    in.
+    `fill_store` also what is released and only this machine's store does not have. Notes for each the commit that it
+    is made of. What is public goes on with its commit, and so does what this machine has stored; until then a version
+    is made of HEAD, so that a repair of what a stage refused gets in.
     """
     packages, components = read_components(tools.workspace, settings)
     marks = tools.history.read_marks()
@@ -98,6 +98,11 @@ def choose_pending(
         for rank, group in enumerate(plan_order(packages, wanted))
         for each in group
     )
+
+
+def list_built_commits(pending: Iterable[Pending]) -> list[str]:
+    """The commits that something is about to be built from, each once."""
+    return sorted({each.commit for each in pending if not each.done and each.component.kind is not ComponentKind.TAG})
 
 
 def list_stale_marks(tools: ReleaseTools, settings: ReleaseSettings) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from switchover.decide.outcome import Failed, Outcome
 from switchover.errors import SwitchoverError
 from switchover.model import Release
 from switchover.operations.pending import Pending
-from switchover.operations.release_ports import Published, Scanned
+from switchover.operations.release_ports import Scanned
+from switchover.operations.shared_places import Published
 
 
 @dataclass(frozen=True, slots=True)

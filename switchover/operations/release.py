@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from switchover.decide.components import ComponentKind, write_next_tag
+from switchover.decide.components import write_next_tag
 from switchover.decide.edits import write_commit_message
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
 from switchover.errors import BusyError, InputError, SwitchoverError
 from switchover.operations.making import build, scan, sign
-from switchover.operations.pending import Pending, choose_pending
+from switchover.operations.pending import Pending, choose_pending, list_built_commits
 from switchover.operations.planning import ReleasePlan, ReleaseSettings, plan_release
 from switchover.operations.progress import Progress, leave_out, require_passed
 from switchover.operations.proposal import propose_versions
@@ -147,8 +147,7 @@ def move_versions(tools: ReleaseTools, settings: ReleaseSettings, plan: ReleaseP
 
 def test(tools: ReleaseTools, pending: tuple[Pending, ...]) -> Outcome:
     """Run the repository's own tests on every commit that something is about to be built from."""
-    built = [each for each in pending if not each.done and each.component.kind is not ComponentKind.TAG]
-    commits = sorted({each.commit for each in built})
+    commits = list_built_commits(pending)
     if tools.tester is None:
         return Skipped("build-test", "no release.test in switchover.toml")
     if not commits:

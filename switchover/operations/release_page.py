@@ -12,7 +12,8 @@ from switchover.decide.release_notes import join_notes, read_section, write_note
 from switchover.operations.progress import Progress
 from switchover.operations.publishing import find_digest
 from switchover.operations.release_files import gather_files, write_files
-from switchover.operations.release_ports import Forge, ForgeRelease, ReleaseTools
+from switchover.operations.release_ports import ReleaseTools
+from switchover.operations.shared_places import Forge, ForgeRelease
 
 Group = tuple[Progress, ...]
 

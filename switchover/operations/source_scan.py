@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchover.decide.components import ComponentKind
 from switchover.decide.outcome import Done, Failed, Outcome, Skipped
 from switchover.errors import SwitchoverError
-from switchover.operations.pending import Pending
+from switchover.operations.pending import Pending, list_built_commits
 from switchover.operations.release_ports import ReleaseTools
 
 STAGE = "scan-sources"
@@ -18,7 +17,7 @@ def scan_sources(tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path
 
     Raises `SwitchoverError` where a finding stops the release.
     """
-    commits = _list_commits(pending)
+    commits = list_built_commits(pending)
     if tools.source_scanner is None:
         return Skipped(STAGE, "turned off in switchover.toml")
     if not commits:
@@ -42,13 +41,9 @@ def show_sources(tools: ReleaseTools, pending: tuple[Pending, ...], folder: Path
     """Show what was found where the code is looked at. The forge must know the commits by now."""
     if tools.forge is None or not tools.shows_findings:
         return
-    for commit in _list_commits(pending):
+    for commit in list_built_commits(pending):
         for sarif in sorted(_folder_of(commit, folder).glob("*.sarif")):
             tools.forge.upload_sarif(sarif, commit, f"refs/heads/{tools.history.branch()}")
-
-
-def _list_commits(pending: tuple[Pending, ...]) -> list[str]:
-    return sorted({each.commit for each in pending if not each.done and each.component.kind is not ComponentKind.TAG})
 
 
 def _folder_of(commit: str, folder: Path) -> Path:

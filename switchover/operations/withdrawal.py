@@ -15,7 +15,8 @@ from switchover.decide.pointers import LATEST, choose_pointers, plan_moves
 from switchover.errors import InputError, SwitchoverError
 from switchover.operations.planning import ReleaseSettings, read_components
 from switchover.operations.release import alone, prepare
-from switchover.operations.release_ports import Destination, ReleaseTools
+from switchover.operations.release_ports import ReleaseTools
+from switchover.operations.shared_places import Destination
 
 
 @dataclass(frozen=True, slots=True)

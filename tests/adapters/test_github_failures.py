@@ -12,7 +12,7 @@ import pytest
 from switchover.adapters.github_client import GithubClient
 from switchover.adapters.github_forge import GithubForge
 from switchover.errors import InputError, SwitchoverError, TargetError
-from switchover.operations.release_ports import ForgeRelease
+from switchover.operations.shared_places import ForgeRelease
 from tests.real_parts.github import Github
 from tests.real_parts.github_repository import HostedRepository
 from tests.real_parts.github_stand_in import TOKEN, Handler, drip, hang, saying, sending

@@ -15,7 +15,7 @@ import pytest
 from switchover.adapters.github_forge import GithubForge
 from switchover.decide.outcome import Done, Skipped
 from switchover.errors import InputError, TargetError
-from switchover.operations.release_ports import ForgeRelease
+from switchover.operations.shared_places import ForgeRelease
 from tests.real_parts.github import Github
 from tests.real_parts.github_repository import Answer, HostedRepository
 from tests.real_parts.github_stand_in import (

@@ -17,7 +17,7 @@ from switchover.adapters.image_registry import ImageRegistry
 from switchover.adapters.oci_layout import read_layout
 from switchover.decide.outcome import Done, Skipped
 from switchover.errors import InputError, MissingProgramError, TargetError
-from switchover.operations.release_ports import Published
+from switchover.operations.shared_places import Published
 from tests.image_layouts import COMMIT, image_component, write_image
 from tests.real_parts.crane_registry import crane_program
 from tests.real_parts.docker_registry import PASSWORD, USER, docker_registry

@@ -14,7 +14,7 @@ import pytest
 from switchover.decide.components import Component, ComponentKind
 from switchover.decide.outcome import Done, Skipped
 from switchover.errors import InputError, MissingProgramError, TargetError
-from switchover.operations.release_ports import Destination, Published
+from switchover.operations.shared_places import Destination, Published
 from tests.fakes_release import InMemoryDestination
 from tests.image_layouts import ImageCase
 from tests.npm_fixtures import npm_case

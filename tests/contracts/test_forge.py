@@ -12,7 +12,7 @@ import pytest
 
 from switchover.decide.outcome import Done, Skipped
 from switchover.errors import InputError, TargetError
-from switchover.operations.release_ports import Forge, ForgeRelease
+from switchover.operations.shared_places import Forge, ForgeRelease
 from tests.fakes_forge import InMemoryForge
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from switchover.adapters.git_history import GitHistory
 from switchover.adapters.git_remote import GitRemote
 from switchover.decide.outcome import Done, Skipped
 from switchover.errors import BusyError, FencedError, InputError
-from switchover.operations.release_ports import Remote
+from switchover.operations.shared_places import Remote
 from tests.fakes_remote import InMemoryCheckout, InMemoryRemote, SharedRepository
 from tests.git_repository import Repository, clone, new_bare, new_repository
 

@@ -28,8 +28,9 @@ from switchover.errors import SwitchoverError
 from switchover.model import Release
 from switchover.operations.planning import ReleaseSettings
 from switchover.operations.release import release
-from switchover.operations.release_ports import Destination, ForgeRelease, ReleaseTools
+from switchover.operations.release_ports import ReleaseTools
 from switchover.operations.release_report import report_to_json
+from switchover.operations.shared_places import Destination, ForgeRelease
 from tests.end_to_end.release.remembering import remember
 
 EFFECTS: Mapping[str, tuple[str, ...]] = {
