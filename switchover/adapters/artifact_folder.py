@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from switchover.adapters.safe_tar import extract_inside
 from switchover.errors import TargetError
 from switchover.model import Artifact
 from switchover.ports import ArtifactStore
@@ -26,7 +27,7 @@ def unpack_artifact(artifact: Artifact, store: ArtifactStore, folder: Path) -> P
     unpacked = Path(tempfile.mkdtemp(f".{os.getpid()}", artifact.digest.rpartition(":")[2] + ".", folder))
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(unpacked, filter="data")
+            extract_inside(tar, unpacked)
     except (tarfile.TarError, OSError, EOFError) as error:
         shutil.rmtree(unpacked, ignore_errors=True)
         raise TargetError(

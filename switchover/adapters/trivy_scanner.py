@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from switchover.adapters.image_archive import IMAGE_ENDING, write_platform_archives
+from switchover.adapters.safe_tar import extract_inside
 from switchover.adapters.trivy_documents import write_sarif, write_sbom
 from switchover.adapters.trivy_report import merge_reports, read_platform
 from switchover.adapters.trivy_runs import FILES, SCANNERS, TrivyRuns, reading_reports, scan_or_fail, write_document
@@ -79,7 +80,7 @@ def _scan(runs: TrivyRuns, archive: Path, folder: Path) -> Scanned:
         content = Path(made) / FILES
         content.mkdir()
         with tarfile.open(archive) as tar:
-            tar.extractall(content, filter="data")
+            extract_inside(tar, content)
         with reading_reports():
             return _write_reports(runs, archive, folder, [runs.look_at_files(Path(made), archive.name)])
 
