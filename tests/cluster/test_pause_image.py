@@ -3,6 +3,7 @@ import json
 import tarfile
 from pathlib import Path
 
+from switchover.adapters.safe_tar import extract_inside
 from tests.cluster.pause_image import NAME, write_archive
 
 
@@ -10,7 +11,7 @@ def test_the_archive_names_an_image_whose_only_layer_is_the_program(tmp_path: Pa
     (tmp_path / "program").write_bytes(b"static")
     write_archive(tmp_path / "program", tmp_path / "pause.tar")
     with tarfile.open(tmp_path / "pause.tar") as archive:
-        archive.extractall(tmp_path, filter="data")
+        extract_inside(archive, tmp_path)
     [manifest] = json.loads((tmp_path / "manifest.json").read_text())
     config = json.loads((tmp_path / manifest["Config"]).read_text())
     layer = tmp_path / manifest["Layers"][0]
