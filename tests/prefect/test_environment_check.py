@@ -37,3 +37,11 @@ def test_a_check_fails_where_the_processes_are_not_what_the_ledger_says(house: H
     assert house.wait_ended(run) == "FAILED"
     assert "1.0.0 should run on blue" in house.server.ask("GET", f"/flow_runs/{run}")["state"]["message"]
     assert house.history()[0].outcome == Phase.LIVE.value
+
+
+def test_a_served_check_is_scheduled_by_the_server(house: House) -> None:
+    house.serve("check")
+    deployment = house.server.ask("GET", f"/deployments/name/check-environment/{house.environment}")
+    by_schedule = {"flow_runs": {"state": {"name": {"any_": ["Scheduled"]}}, "tags": {"all_": ["auto-scheduled"]}}}
+    body = by_schedule | {"deployments": {"id": {"any_": [deployment["id"]]}}}
+    house.wait(lambda: house.server.ask("POST", "/flow_runs/filter", body), "runs of the schedule")

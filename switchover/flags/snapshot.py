@@ -1,0 +1,97 @@
+"""A flag set as it is stored, and how it changes: versions, parts, edits, the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+Part: TypeAlias = str
+"""Where in the set: `flags/<key>`, `$evaluators/<name>` or `metadata/<name>` (everything after the first slash is
+the name)."""
+
+Edits: TypeAlias = "Mapping[Part, Json]"
+"""The new JSON of each changed part; None: the part is removed."""
+
+SECTIONS = ("flags", "$evaluators", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole set at one version.
+
+    `version` counts the changes, 0: nothing was ever stored. `lineage` is a random name that the set got when it
+    was first written; versions of two lineages cannot be compared (somebody began anew).
+    """
+
+    version: int = 0
+    lineage: str = ""
+    parts: Mapping[Part, Json] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Json]:
+        """The set in the flagd schema."""
+        sections: dict[str, dict[str, Json]] = {"flags": {}}
+        for part, value in self.parts.items():
+            section, _, name = part.partition("/")
+            sections.setdefault(section, {})[name] = value
+        return dict(sections)
+
+    def flag(self, key: str) -> Json:
+        """The flag's JSON, None where there is none."""
+        return self.parts.get(f"flags/{key}")
+
+    def after(self, version: int, edits: Edits) -> Snapshot:
+        """The set at `version`, with these edits."""
+        parts = {**self.parts, **edits}
+        return Snapshot(version, self.lineage, {part: value for part, value in parts.items() if value is not None})
+
+
+def parts_of(document: Mapping[str, object]) -> dict[Part, Json]:
+    """The parts of a document in the flagd schema; what belongs to no section (`$schema`) is left out."""
+    parts: dict[Part, Json] = {}
+    for section in SECTIONS:
+        members = document.get(section)
+        if isinstance(members, dict):
+            parts |= {f"{section}/{name}": value for name, value in members.items()}
+    return parts
+
+
+def edits_between(old: Mapping[Part, Json], new: Mapping[Part, Json]) -> dict[Part, Json]:
+    """What has to be edited to get from one to the other."""
+    changed: dict[Part, Json] = {part: value for part, value in new.items() if part not in old or old[part] != value}
+    return changed | {part: None for part in old if part not in new}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Who changed something, why, and by which command (`kill`, `set`, `import` …)."""
+
+    who: str
+    why: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the audit trail: it made `version` out of the one before. `before` undoes it."""
+
+    version: int
+    at: datetime
+    note: Note
+    edits: Edits
+    before: Edits
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a live process has said last: that it serves `version` of `lineage`."""
+
+    instance: str
+    host: str
+    pid: int
+    version: int
+    lineage: str
+    seen_seconds_ago: float

@@ -1,0 +1,1 @@
+"""The web service: flags asked over HTTP."""
