@@ -262,19 +262,6 @@ class House:
             check=False,
         )
 
-    def holds_within(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Whether `condition` comes true in that time."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if condition():
-                return True
-            time.sleep(0.2)
-        return False
-
-    def dropped_events(self) -> int:
-        """How many events the server has given up, by its own log."""
-        return (self.server.home / "server.log").read_text().count("moved to the dead letter queue")
-
     def tails(self) -> str:
         logs = {name: self.log(name) for name in self.processes}
         logs["server"] = (self.server.home / "server.log").read_text()

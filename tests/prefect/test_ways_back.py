@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 import pytest
 
@@ -37,24 +36,9 @@ def _measure(house: House, what: str) -> None:
 
 def _require_fruitless_automation(house: House, failed_run: str) -> None:
     """The automation has started a rollback of that run, as often as Prefect told of its end, and it went well."""
-    started = _wait_for_automation(house, failed_run)
+    started = house.wait(lambda: house.runs_of("rollback"), "the automation's rollback")
     assert {house.wait_ended(each["id"]) for each in started} == {"COMPLETED"}
     assert {each["parameters"]["failed_run"] for each in started} == {failed_run}
-
-
-def _wait_for_automation(house: House, failed_run: str) -> list[dict[str, Any]]:
-    """The rollbacks that the automation started.
-
-    A Prefect server whose SQLite is locked drops an event after four tries in a fifth of a second and says so in its
-    log (docs/rollback.md); it is told of the run's end again then, and in no other case.
-    """
-    dropped = house.dropped_events()
-    while not house.holds_within(lambda: bool(house.runs_of("rollback")), seconds=60):
-        now = house.dropped_events()
-        assert now > dropped, f"no rollback by the automation\n{house.tails()}"
-        dropped = now
-        house.set_state(failed_run, house.run_state(failed_run))
-    return house.runs_of("rollback")
 
 
 def test_a_flow_process_that_is_killed_is_taken_back_by_the_hook_of_its_runner(house: House) -> None:
@@ -120,7 +104,6 @@ def test_a_run_that_is_declared_dead_and_is_not_is_fenced(house: House) -> None:
     run = _order_until_half(house)
     process = house.flow_process("serve-deploy", run)
     house.set_state(run, "CRASHED")
-    _wait_for_automation(house, run)
     _measure(house, "declared dead while alive, automation")
     house.wait(lambda: "no longer owns" in house.log("serve-deploy"), "the living run to be refused")
     process.wait(timeout=60)
