@@ -5,9 +5,10 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 
 from blocks.environment_secrets import EnvironmentSecrets
+from blocks.flag_store import FlagStoreBlock
 from blocks.slack_thread import SlackThread
 
-BLOCKS: tuple[type[Block], ...] = (EnvironmentSecrets, SlackThread)
+BLOCKS: tuple[type[Block], ...] = (EnvironmentSecrets, FlagStoreBlock, SlackThread)
 
 
 def register_blocks() -> tuple[str, ...]:

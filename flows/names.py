@@ -47,3 +47,20 @@ def name_release() -> str:
 def name_check() -> str:
     """For example `check production`."""
     return f"check {flow_run.parameters['environment']}"
+
+
+def name_toggle() -> str:
+    """For example `kill checkout in production`."""
+    given = flow_run.parameters
+    return f"{given.get('state', 'enable')} {given['flag']} in {given['environment']}"
+
+
+def name_flag_rollout() -> str:
+    """For example `roll out checkout in production`."""
+    given = flow_run.parameters
+    return f"roll out {given['flag']} in {given['environment']}"
+
+
+def name_hygiene() -> str:
+    """For example `flag hygiene of production`."""
+    return f"flag hygiene of {flow_run.parameters['environment']}"

@@ -17,9 +17,12 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.deploy import deploy
 from flows.environment_check import check_environment
+from flows.flag_hygiene import flag_hygiene
+from flows.gradual_rollout import gradual_rollout
 from flows.release import release
 from flows.rollback import rollback
 from flows.server import require_server, run_command
+from flows.toggle_flag import toggle_flag
 from flows.waves import deploy_waves
 from switchover.cli.options import choose_environment, read_config
 from switchover.config import FILE_NAME
@@ -31,9 +34,13 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "release": release,
     "waves": deploy_waves,
     "check": check_environment,
+    "toggle": toggle_flag,
+    "rollout": gradual_rollout,
+    "hygiene": flag_hygiene,
 }
 POLL_SECONDS = 1.0
-CHECK_SECONDS = 300
+INTERVALS = {"check": 300, "hygiene": 7 * 24 * 3600}
+"""Seconds between the scheduled runs of a flow; no other has a schedule."""
 _OF_NO_ENVIRONMENT = frozenset({"release", "waves"})
 
 
@@ -43,7 +50,7 @@ _OF_NO_ENVIRONMENT = frozenset({"release", "waves"})
 @click.option("--only", multiple=True, type=click.Choice(list(FLOWS)), help="Serve this flow; may be repeated.")
 @click.option("--silence-seconds", default=SILENCE_SECONDS, show_default=True, help="Without heartbeat: crashed.")
 def main(environment: str | None, config_path: Path | None, only: tuple[str, ...], silence_seconds: float) -> None:
-    """Serve deploy, rollback, release, waves (where there are any) and check until Ctrl-C."""
+    """Serve the flows (waves where there are any) until Ctrl-C."""
     require_server()
     config = read_config(config_path)
     environment = choose_environment(config, environment)
@@ -68,7 +75,7 @@ def describe_deployment(name: str, environment: str, config: str) -> RunnerDeplo
         parameters={**place, "config": config},
         tags=["switchover", environment],
         enforce_parameter_schema=True,
-        interval=CHECK_SECONDS if name == "check" else None,
+        interval=INTERVALS.get(name),
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     if not isinstance(deployment, RunnerDeployment):

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from switchover.config_cluster import MigrationsConfig
+from switchover.config_flags import FlagsConfig
 from switchover.config_mistakes import explain, nearest, unknown
 from switchover.config_release import ReleaseConfig
 from switchover.config_sections import (
@@ -43,6 +44,7 @@ class Config(Section):
     environments: dict[Name, EnvironmentConfig] = Field(default_factory=dict)
     waves: dict[Name, WavesConfig] = Field(default_factory=dict)
     notifications: NotificationsConfig | None = None
+    flags: FlagsConfig = Field(default_factory=FlagsConfig)
 
     @model_validator(mode="after")
     def _keeps_environments_apart(self) -> Config:

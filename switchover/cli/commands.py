@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from typing import ClassVar
 
 import click
 
@@ -36,22 +38,25 @@ COMMANDS: dict[str, Command] = {
     "watch": Command("switchover.cli.watch", "watch", "End rollouts whose deployer has died; runs for ever."),
     "doctor": Command("switchover.cli.doctor", "doctor", "Show which programs are here and what each is for."),
     "schema": Command("switchover.cli.schema", "schema", "Print the JSON Schema of switchover.toml."),
+    "flags": Command("switchover.cli.flags", "flags", "Look at feature flags and change them: list, set, kill, undo."),
     "demo": Command("switchover.demo.run", "demo", "Run the whole main job on this machine."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group over `COMMANDS`: its help needs no command, and a command needs no other one."""
+    """A group over a table of commands: its help needs no command, and a command needs no other one."""
+
+    table: ClassVar[Mapping[str, Command]] = COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """All names, in the order of the work."""
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import the command; None for an unknown name."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.table:
             return None
-        entry = COMMANDS[cmd_name]
+        entry = self.table[cmd_name]
         found: click.Command = getattr(import_module(entry.module), entry.attribute)
         return found
 
@@ -59,8 +64,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; refuse an unknown one with the nearest that there is."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
+        if args[0] not in self.table and not args[0].startswith("-"):
+            close = get_close_matches(args[0], self.table, n=1, cutoff=0.5)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise click.UsageError(f"there is no command {args[0]}{hint}", ctx=ctx)
         return super().resolve_command(ctx, args)
@@ -68,4 +73,4 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the table, importing nothing."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry.help) for name, entry in self.table.items()])

@@ -13,7 +13,7 @@ from switchover.cli.output import align, is_terminal
 
 Rows = list[tuple[str, ...]]
 
-STYLES = {"blue": "bold blue", "green": "bold green", "live": "green", "rolled back": "yellow"}
+STYLES = {"blue": "bold blue", "green": "bold green", "live": "green", "rolled back": "yellow", "killed": "bold red"}
 
 
 def render_table(head: tuple[str, ...], rows: Rows) -> str:

@@ -30,4 +30,6 @@ class FlagSet:
     snapshot: Snapshot = field(default_factory=Snapshot)
     compiled: Mapping[str, CompiledFlag] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
+    answer_all: Callable[[Context], Mapping[str, Resolution]] | None = None
+    """All answers at once, where the place has a better way than asking one by one. May raise: then one by one."""

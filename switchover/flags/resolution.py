@@ -74,7 +74,7 @@ class Resolution:
     rule: int | None = None
     error_code: ErrorCode | None = None
     error_message: str | None = None
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)
     experiment: bool = False
     count: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__, repr=False)
 
@@ -90,4 +90,4 @@ class Detail:
     rule: int | None = None
     error_code: ErrorCode | None = None
     error_message: str | None = None
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata = field(default_factory=lambda: NO_METADATA)

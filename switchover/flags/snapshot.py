@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,8 +62,15 @@ def parts_of(document: Mapping[str, object]) -> dict[Part, Json]:
 
 def edits_between(old: Mapping[Part, Json], new: Mapping[Part, Json]) -> dict[Part, Json]:
     """What has to be edited to get from one to the other."""
-    changed: dict[Part, Json] = {part: value for part, value in new.items() if part not in old or old[part] != value}
+    changed: dict[Part, Json] = {
+        part: value for part, value in new.items() if part not in old or not _written_alike(old[part], value)
+    }
     return changed | {part: None for part in old if part not in new}
+
+
+def _written_alike(one: Json, other: Json) -> bool:
+    """1, 1.0 and true are equal in Python and three things in JSON."""
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""`switchover flags enable`, `disable`, `rollout` and `target`: the everyday edits of one flag."""
+
+from __future__ import annotations
+
+import click
+
+from switchover.cli.flags_change import Asked, change_one, changing
+from switchover.errors import InputError
+from switchover.flags import changes
+
+
+@click.command()
+@click.argument("name")
+@changing
+def enable(name: str, *, asked: Asked) -> int:
+    """Let a flag answer again.
+
+    A killed flag stays killed: that is for `revive`.
+    """
+    return change_one(asked, name, changes.enable, action="enable")
+
+
+@click.command()
+@click.argument("name")
+@changing
+def disable(name: str, *, asked: Asked) -> int:
+    """Let every caller's own default answer for a flag.
+
+    To switch it off for everybody use `kill`: a caller's default may be on.
+    """
+    return change_one(asked, name, changes.disable, action="disable")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("percent", type=float)
+@click.option("--variant", help="The variant that they get; the only one that is true if absent.")
+@changing
+def rollout(name: str, percent: float, variant: str | None, *, asked: Asked) -> int:
+    """Serve a variant to a percentage of all users.
+
+    PERCENT is from 0 to 100, in steps of 0.01. Raising it takes the variant away from nobody who has it.
+    """
+    return change_one(asked, name, lambda flag: changes.set_percentage(flag, percent, variant), action="rollout")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--user", "users", multiple=True, required=True, help="A targeting key; may be repeated.")
+@click.option("--variant", help="The variant that they get, before any other rule is asked.")
+@click.option("--remove", is_flag=True, help="Treat them like everybody else again.")
+@changing
+def target(name: str, users: tuple[str, ...], variant: str | None, *, remove: bool, asked: Asked) -> int:
+    """Give one user a variant, or take it away."""
+    if remove == (variant is not None):
+        raise InputError(
+            "which variant do they get?",
+            expected="either --variant or --remove",
+            found="both" if remove else "neither",
+            next_step="add --variant on, or --remove",
+        )
+
+    def edit(flag: changes.Flag) -> changes.Flag:
+        return changes.untarget_users(flag, users) if variant is None else changes.target_users(flag, users, variant)
+
+    return change_one(asked, name, edit, action="target")

@@ -1,0 +1,95 @@
+"""What commands that change flags say: the difference, what came of it, who has confirmed it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from switchover.cli.flags_words import describe_served
+from switchover.cli.output import is_terminal
+from switchover.flags.snapshot import Acknowledgement, Change, Json
+from switchover.operations.flag_changes import ChangePlan
+from switchover.operations.flag_proof import Proof
+
+_LISTED = 20
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def render_diff(plan: ChangePlan) -> str:
+    """The plan as a unified diff of the JSON of each part; coloured at a terminal."""
+    if not plan.edits:
+        return f"nothing would change: the flags are so already (version {plan.snapshot.version})"
+    lines = [line for part, after in sorted(plan.edits.items()) for line in _diff(part, plan.before[part], after)]
+    told = [_paint(line) for line in lines] if is_terminal() else lines
+    return "\n".join([*told, f"nothing was changed: this would make version {plan.snapshot.version + 1}"])
+
+
+def render_change(subject: str, made: Change) -> str:
+    """What is true now, and which version that is."""
+    if not made.edits:
+        return f"{subject}: nothing to change, it is so already (version {made.version})"
+    told = [_now(part, after) for part, after in sorted(made.edits.items())]
+    more = [f"… and {len(told) - _LISTED} more"] if len(told) > _LISTED else []
+    why = f": {made.note.why}" if made.note.why else ""
+    return "\n".join([*told[:_LISTED], *more, f"version {made.version} by {made.note.who}{why}"])
+
+
+def render_proof(proof: Proof) -> str:
+    """Who confirmed, and each who did not with where it is."""
+    if not proof.known:
+        return (
+            "not proven: a file has no word from the processes that read it, "
+            "so nobody can say which of them serve this version by now"
+        )
+    done, all_of_them = len(proof.acknowledged), len(proof.acknowledged) + len(proof.missing)
+    if not all_of_them:
+        return f"no live process follows these flags: nobody to confirm version {proof.version}"
+    line = f"{done} of {all_of_them} processes confirmed version {proof.version} after {proof.seconds:.3f} s"
+    missing = [f"  not yet: {_name(each)}" for each in proof.missing]
+    return "\n".join([line, *missing])
+
+
+def show_proof(proof: Proof | None) -> dict[str, Any] | None:
+    """The proof in JSON."""
+    if proof is None:
+        return None
+    return {
+        "known": proof.known,
+        "complete": proof.complete,
+        "version": proof.version,
+        "seconds": round(proof.seconds, 6),
+        "acknowledged": proof.acknowledged,
+        "missing": proof.missing,
+    }
+
+
+def _name(process: Acknowledgement) -> str:
+    heard = f"heard of {process.seen_seconds_ago:.1f} s ago"
+    return f"{process.host} pid {process.pid}, serves version {process.version}, {heard} ({process.instance})"
+
+
+def _now(part: str, after: Json) -> str:
+    section, _, name = part.partition("/")
+    if after is None:
+        return f"{name if section == 'flags' else part}: gone"
+    if section == "flags" and isinstance(after, dict):
+        return f"{name}: {describe_served(after)}"
+    return f"{part}: changed"
+
+
+def _diff(part: str, before: Json, after: Json) -> Iterable[str]:
+    old, new = (_lines(value) for value in (before, after))
+    return difflib.unified_diff(old, new, f"{part} (now)", f"{part} (then)", lineterm="")
+
+
+def _lines(value: Json) -> list[str]:
+    return [] if value is None else json.dumps(value, indent=2, ensure_ascii=False).splitlines()
+
+
+def _paint(line: str) -> str:
+    colour = _COLOURS.get(line[:1])
+    return click.style(line, fg=colour) if colour else line

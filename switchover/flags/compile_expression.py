@@ -1,0 +1,113 @@
+"""One node of a rule (JsonLogic) becomes one closure.
+
+What depends on nothing is computed here, once. The rest becomes closures over a scope: at the root of a rule the
+`Context` itself, so that an attribute costs one look-up; where a rule asks for more than attributes by name, the
+data as flagd defines them, made once per evaluation; inside `map` and its like, the item.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import NoReturn
+
+from switchover.flags.compile_control import CONTROL
+from switchover.flags.compile_quick import choose_quick
+from switchover.flags.compile_scoped import SCOPED
+from switchover.flags.expression import SCALARS, Expression, Run, constant
+from switchover.flags.operators import OPERATORS, TESTS, Operator
+from switchover.flags.rule_site import Scope, Site
+
+
+class UnknownOperatorError(ReferenceError):
+    """A rule has come to an operator that nobody knows."""
+
+
+def compile_node(node: object, scope: Scope, site: Site) -> Expression:
+    """Compile any JSON: a list is a list of nodes, an object with one member an operator, all else a constant.
+
+    Raises `WholeDataNeededError`, to be compiled again with another scope, and `RuleTooLargeError`.
+    """
+    site.count()
+    if type(node) in SCALARS:
+        return constant(node)
+    if isinstance(node, list):
+        if all(type(item) in SCALARS for item in node):
+            return _compile_known_list(node, scope)
+        return _compile_list([compile_node(item, scope, site) for item in node], scope)
+    if not isinstance(node, dict) or len(node) != 1:
+        # Objects are compared by identity: two that are written down are two, also where an evaluator is shared.
+        return constant(copy.deepcopy(node))
+    ((name, members),) = node.items()
+    arguments = members if isinstance(members, list) else [members]
+    if name in CONTROL:
+        return CONTROL[name](arguments, scope, site, compile_node)
+    compiled = [compile_node(argument, scope, site) for argument in arguments]
+    if name in SCOPED:
+        return SCOPED[name](compiled, scope, site)
+    if name in OPERATORS:
+        return _compile_operator(name, compiled, scope)
+    return _compile_unknown(name, compiled, site)
+
+
+def _compile_known_list(items: list[object], scope: Scope) -> Expression:
+    """What lists of users are, which may be long. An inner rule gives a list of its own for each item."""
+    return Expression(lambda _scope: list(items), is_list=True) if scope is Scope.ITEM else constant(list(items))
+
+
+def _compile_list(items: Sequence[Expression], scope: Scope) -> Expression:
+    if scope is not Scope.ITEM and all(item.is_constant for item in items):
+        return constant([item.value for item in items])
+    runs = [item.run for item in items]
+    return Expression(lambda scope: [run(scope) for run in runs], is_list=True)
+
+
+def _compile_operator(name: str, arguments: Sequence[Expression], scope: Scope) -> Expression:
+    operator = OPERATORS[name]
+    if all(argument.is_constant for argument in arguments):
+        folded = _fold(operator, [argument.value for argument in arguments], scope)
+        if folded is not None:
+            return folded
+    run = choose_quick(name, arguments) or _call(operator, arguments)
+    return Expression(run, test=run if name in TESTS else None)
+
+
+def _fold(operator: Operator, values: Sequence[object], scope: Scope) -> Expression | None:
+    """The constant result; None where it fails, which it then does at every evaluation."""
+    try:
+        value = operator(*values)
+    except Exception:  # noqa: BLE001 - as the operators say
+        return None
+    # An inner rule is evaluated for each item, and gives each a list or a NaN of its own.
+    own = isinstance(value, list) or value != value  # noqa: PLR0124 - NaN
+    return None if own and scope is Scope.ITEM else constant(value)
+
+
+def _call(operator: Operator, arguments: Sequence[Expression]) -> Run:
+    runs = [argument.run for argument in arguments]
+    if len(runs) == 1:
+        (only,) = runs
+        return lambda scope: operator(only(scope))
+    if len(runs) == 2:  # noqa: PLR2004 - most operators
+        one, other = runs
+        if arguments[1].is_constant:
+            value = arguments[1].value
+            return lambda scope: operator(one(scope), value)
+        return lambda scope: operator(one(scope), other(scope))
+    return lambda scope: operator(*[run(scope) for run in runs])
+
+
+def _compile_unknown(name: object, arguments: Sequence[Expression], site: Site) -> Expression:
+    """An operator that nobody knows fails when it is reached, after its arguments."""
+    site.unknown.append(str(name))
+    first, dot, _ = str(name).partition(".")
+    is_member = bool(dot) and (first in OPERATORS or first in SCOPED)
+
+    def fail(scope: object) -> NoReturn:
+        for argument in arguments:
+            argument.run(scope)
+        if is_member:
+            raise TypeError(name)  # a known operator has no members
+        raise UnknownOperatorError(name)
+
+    return Expression(fail)

@@ -1,0 +1,70 @@
+"""Where a flag's rule spreads units by chance, and with which weights: what an experiment is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from switchover.flags.additions import KILL
+
+_WEIGHTED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSplit:
+    """The branch of the targeting that spreads (counted as `Resolution.rule` counts), and the weight of each variant.
+
+    Who gets a variant by another branch (a named user, a kill) takes no part: chance did not choose it.
+    """
+
+    rule: int
+    weights: Mapping[str, int]
+
+
+def find_split(flag: object) -> RandomSplit | None:
+    """The only `fractional` that is a branch of the flag's targeting; None where there is none, or several.
+
+    Of a killed flag it is the split that comes back when it is revived.
+    """
+    targeting = flag.get("targeting") if isinstance(flag, dict) else None
+    if is_killed(flag):
+        wrapped = _only_operator(targeting, "if")
+        targeting = wrapped[-1] if isinstance(wrapped, list) and wrapped else None
+    found = [RandomSplit(rule, weights) for rule, node in _branches(targeting) if (weights := _weights(node))]
+    return found[0] if len(found) == 1 else None
+
+
+def is_killed(flag: object) -> bool:
+    """Whether the flag serves its kill to everybody."""
+    metadata = flag.get("metadata") if isinstance(flag, dict) else None
+    return isinstance(metadata, dict) and KILL in metadata
+
+
+def _branches(node: object) -> Iterator[tuple[int, object]]:
+    arguments = _only_operator(node, "if")
+    if not isinstance(arguments, list):
+        yield 0, node
+        return
+    for index in range(len(arguments) // 2):
+        yield index, arguments[2 * index + 1]
+    if len(arguments) % 2:
+        yield len(arguments) // 2, arguments[-1]
+
+
+def _weights(node: object) -> dict[str, int] | None:
+    fractions = _only_operator(node, "fractional")
+    if not isinstance(fractions, list) or not fractions:
+        return None
+    weights: dict[str, int] = {}
+    for fraction in fractions if isinstance(fractions[0], list) else fractions[1:]:
+        if not isinstance(fraction, list) or not 1 <= len(fraction) <= _WEIGHTED or not isinstance(fraction[0], str):
+            return None
+        weight = fraction[1] if len(fraction) == _WEIGHTED else 1
+        if isinstance(weight, bool) or not isinstance(weight, int):
+            return None
+        weights[fraction[0]] = weights.get(fraction[0], 0) + max(weight, 0)
+    return weights if sum(weights.values()) > 0 else None
+
+
+def _only_operator(node: object, name: str) -> object:
+    return node.get(name) if isinstance(node, dict) and len(node) == 1 else None

@@ -1,0 +1,251 @@
+"""Raising a flag in steps, watched by the judge of deployments, and going back by itself.
+
+Every step is one compare-and-swap with an entry in the audit trail that says which run made it and where it began:
+whoever comes next can take it back from the trail alone. Who changes the flag by hand meanwhile takes it over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from switchover.decide.evidence import Counts, MetricEvidence, compare, log_comparison
+from switchover.errors import BusyError, FencedError, InputError, LedgerConflictError, UnhealthyError
+from switchover.flags.changes import set_percentage
+from switchover.flags.change_kill import is_killed
+from switchover.flags.ports import FlagStore
+from switchover.flags.records import ExperimentData, RecordKeeper, VariantData
+from switchover.flags.rollout_trail import (
+    TAKEN_BACK,
+    FlagRollout,
+    find_steps,
+    go_back,
+    is_last,
+    plan_flag_steps,
+    read_share,
+    require_flag,
+)
+from switchover.flags.snapshot import Change, Edits, Note, Snapshot
+from switchover.model import JudgeSettings, Observation, Phase, Reason, Rollout, Standing, Verdict
+from switchover.operations.environment import EnvironmentPorts
+from switchover.operations.flag_changes import change_set
+from switchover.operations.patience import Patience
+from switchover.operations.watch import Watch, look, open_watch
+
+ERROR_EVENT = "error"
+LOOK_SECONDS = 1.0
+_STRATEGY = "flag"
+
+Report = Callable[[Observation, Verdict], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagSight:
+    """What is carried from look to look: the signals of the live colour, and the errors of the flag's variants."""
+
+    seen: Rollout
+    watch: Watch
+    errors: MetricEvidence = field(default_factory=MetricEvidence)
+    before: ExperimentData | None = None
+
+
+def plan_flag_rollout(
+    store: FlagStore, flag: str, steps: tuple[float, ...], *, variant: str | None, run: str, who: str, why: str
+) -> tuple[FlagRollout, tuple[float, ...]]:
+    """The rollout and the steps that it still has to make; a run that is repeated begins where it began first.
+
+    Raises `InputError` for an unknown flag, an unfit rule or unfit steps, and for a flag that is killed or disabled.
+    """
+    snapshot = store.read()
+    definition = require_flag(snapshot, flag)
+    if is_killed(definition) or definition.get("state") == "DISABLED":
+        raise InputError(
+            f"{flag} cannot be rolled out",
+            expected="a flag that is enabled",
+            found="it is killed" if is_killed(definition) else "it is disabled",
+            next_step=f"`switchover flags {'revive' if is_killed(definition) else 'enable'} {flag}` first",
+        )
+    current = read_share(snapshot, flag, variant)
+    made = find_steps(store.history(), flag, run)
+    before = made[-1].before if made else {}
+    begin = read_share(Snapshot(parts={**snapshot.parts, **before}), flag, variant) if made else current
+    left = plan_flag_steps(current, steps)
+    set_percentage(definition, steps[-1], variant)  # refuses a rule that it cannot change
+    return FlagRollout(flag, variant, run, who, why, begin, steps[-1]), left
+
+
+def raise_flag(store: FlagStore, rollout: FlagRollout, percent: float) -> Change:
+    """Give the variant to `percent`. Repeating it changes nothing.
+
+    Raises `FencedError` when somebody else has changed the flag since this run's last step.
+    """
+
+    def decide(snapshot: Snapshot) -> Edits:
+        require_ours(store, rollout)
+        return {f"flags/{rollout.flag}": set_percentage(require_flag(snapshot, rollout.flag), percent, rollout.variant)}
+
+    return change_set(store, decide, rollout.note())
+
+
+def require_ours(store: FlagStore, rollout: FlagRollout) -> None:
+    """Raise `FencedError` when the flag was changed by somebody else since this run's last step."""
+    history = store.history()
+    if find_steps(history, rollout.flag, rollout.run) and not is_last(history, rollout.flag, rollout.run):
+        raise FencedError(
+            f"the rollout of {rollout.flag} was taken over",
+            expected="the flag as this rollout has left it",
+            found="a later change by somebody else",
+            next_step="nothing: what they made of it counts (`switchover flags history`)",
+        )
+
+
+def take_flag_back(store: FlagStore, flag: str, run: str, *, who: str, why: str) -> Change | None:
+    """Put the flag back to where a run began; None where it has changed nothing, or somebody else has taken over.
+
+    Repeating it changes nothing. Raises what the store raises.
+    """
+    while True:
+        snapshot, history = store.read(), store.history()
+        steps = find_steps(history, flag, run)
+        if not steps or not is_last(history, flag, run) or snapshot.flag(flag) is None:
+            return None
+        try:
+            return change_set(
+                store,
+                lambda _, steps=steps: go_back(steps, flag),  # type: ignore[misc]
+                Note(who, f"{why} [of run {run}]", TAKEN_BACK),
+                version=snapshot.version,
+            )
+        except LedgerConflictError:
+            continue  # somebody was faster: look again who has the flag
+
+
+def open_flag_sight(ports: EnvironmentPorts, service: str, rollout: FlagRollout, keeper: RecordKeeper | None) -> FlagSight:
+    """The counters before the first step. `keeper` has the events of a flag that is an experiment.
+
+    Raises `InputError` when nothing is live, `BusyError` while a deployment moves the same service: whose fault
+    an error is could not be told.
+    """
+    record = ports.ledger.read().services.get(service)
+    slot = record.slot(record.live) if record is not None and record.live is not None else None
+    if record is None or record.live is None or slot is None or slot.release is None or slot.workload is None:
+        raise InputError(
+            f"nobody can watch the rollout of {rollout.flag}",
+            expected=f"a release of {service} that is live in {ports.name}",
+            found="none",
+            next_step="name the service whose users get the flag, or deploy it first",
+        )
+    if record.rollout is not None:
+        raise BusyError(
+            f"{rollout.flag} is not rolled out now",
+            expected=f"no deployment of {service} in flight, or whose fault an error is could not be told",
+            found=f"{record.rollout.release.version} at {record.rollout.canary_percent} %",
+            next_step="wait for its end, then repeat",
+        )
+    now = ports.clock.now()
+    seen = Rollout(
+        id=rollout.run,
+        service=service,
+        release=slot.release,
+        workload=slot.workload,
+        new_colour=record.live,
+        old_colour=record.live.other,
+        old_version=None,
+        strategy=_STRATEGY,
+        steps=(),
+        phase=Phase.SHIFTING,
+        canary_percent=0,
+        epoch=0,
+        started_at=now,
+        changed_at=now,
+    )
+    before = None if keeper is None else keeper.read_experiment(rollout.flag, ERROR_EVENT)
+    return FlagSight(seen, open_watch(ports, seen), before=before)
+
+
+def watch_flag(
+    ports: EnvironmentPorts,
+    store: FlagStore,
+    rollout: FlagRollout,
+    sight: FlagSight,
+    *,
+    hold_seconds: float,
+    settings: JudgeSettings,
+    report: Report,
+    keeper: RecordKeeper | None = None,
+) -> FlagSight:
+    """Judge about once a second for `hold_seconds`, and on until the judge says healthy; 0 is not to watch.
+
+    An unhealthy verdict, or none `settings.no_data_seconds` after the holding time, takes the flag back at once and
+    raises `UnhealthyError`. Raises `FencedError` when somebody else has changed the flag.
+    """
+    if hold_seconds <= 0:
+        return sight
+    ends_at = ports.clock.now() + hold_seconds
+    gives_up_at = ends_at + settings.no_data_seconds
+    patience = Patience(ports.clock)
+    while True:
+        ports.clock.sleep(LOOK_SECONDS)
+        verdict: Verdict | None = None
+        with patience.looking():
+            require_ours(store, rollout)
+            sight, observation, verdict = look_at_flag(ports, sight, rollout, settings, keeper)
+            report(observation, verdict)
+        now = ports.clock.now()
+        if verdict is None:
+            continue
+        if verdict.standing is Standing.HEALTHY and now >= ends_at:
+            return sight
+        if verdict.standing is Standing.UNHEALTHY or (verdict.standing is Standing.NO_DATA and now >= gives_up_at):
+            found = "; ".join(reason.message for reason in verdict.reasons)
+            take_flag_back(
+                store, rollout.flag, rollout.run, who=rollout.who, why=f"unhealthy: {found}"
+            )
+            raise UnhealthyError(
+                f"{rollout.flag} is unhealthy in {ports.name}",
+                expected="a service that is as good with the flag as its objective asks for",
+                found=found,
+                next_step=f"nothing: the flag is back at {rollout.begin_percent:g} % (`switchover flags history`)",
+            )
+
+
+def look_at_flag(
+    ports: EnvironmentPorts, sight: FlagSight, rollout: FlagRollout, settings: JudgeSettings, keeper: RecordKeeper | None
+) -> tuple[FlagSight, Observation, Verdict]:
+    """One look: the live colour against its objective and the fixed rules, and the variants against each other."""
+    watching, observation, verdict = look(ports, sight.seen, sight.watch, settings, ())
+    sight = replace(sight, watch=watching)
+    if keeper is None or sight.before is None:
+        return sight, observation, verdict
+    data = keeper.read_experiment(rollout.flag, ERROR_EVENT)
+    chosen = rollout.variant or "on"
+    errors = compare(
+        sight.errors,
+        _count_new(data, sight.before, lambda name: name == chosen),
+        _count_new(data, sight.before, lambda name: name != chosen),
+        settings.margin,
+    )
+    against = _judge_variants(errors, chosen, settings)
+    if against:
+        others = verdict.reasons if verdict.standing is Standing.UNHEALTHY else ()
+        verdict = Verdict(Standing.UNHEALTHY, (*others, *against))
+    return replace(sight, errors=errors, before=data), observation, verdict
+
+
+def _count_new(data: ExperimentData, before: ExperimentData, chosen: Callable[[str], bool]) -> Counts:
+    """The units that had no error yet, and how many of them have one since the look before."""
+    total = Counts()
+    for name, variant in data.variants.items():
+        if chosen(name):
+            converted = before.variants.get(name, VariantData()).converted
+            total += Counts(variant.units - converted, max(0, variant.converted - converted))
+    return total
+
+
+def _judge_variants(errors: MetricEvidence, variant: str, settings: JudgeSettings) -> tuple[Reason, ...]:
+    found, needed = log_comparison(errors), -math.log(settings.alpha)
+    if found < needed:
+        return ()
+    strength = f"evidence 10^{found / math.log(10):.1f}, needed 10^{needed / math.log(10):.1f}"
+    return (Reason("errors-against-variants", f"{variant} has more errors than the other variants ({strength})"),)

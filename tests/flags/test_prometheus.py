@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from switchover.flags.client import Client
+from switchover.flags.context import Context
+from switchover.flags.context_cache import ContextCache
+from switchover.flags.exposures import ExposureRecorder
+from switchover.flags.memory_records import MemoryRecords
+from switchover.flags.ports import Listener
+from switchover.flags.prometheus import FlagCollector
+from tests.flags.recording_cases import SPLIT, boolean, snapshot
+
+ANNA = Context("anna")
+
+
+@dataclass(slots=True)
+class Hand:
+    """A feed that a test leads."""
+
+    listeners: list[Listener] = field(default_factory=list)
+
+    def start(self, listener: Listener) -> None:
+        self.listeners.append(listener)
+        listener.replace(snapshot(7, plain=boolean(), broken=boolean({"if": [True, "nowhere"]}), test=boolean(SPLIT)))
+
+    def stop(self) -> None:
+        pass
+
+
+def scrape(registry: CollectorRegistry) -> dict[tuple[str, tuple[str, ...]], float]:
+    families = text_string_to_metric_families(generate_latest(registry).decode())
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value for family in families for sample in family.samples
+    }
+
+
+def test_a_scrape_tells_of_answers_errors_and_the_set() -> None:
+    hand, registry = Hand(), CollectorRegistry(auto_describe=True)
+    recorder = ExposureRecorder(MemoryRecords(), interval_seconds=1000)
+    cache = ContextCache()
+    with Client(hand, recorder=recorder, cache=cache) as client:
+        registry.register(FlagCollector(client, recorder, cache=cache))
+        for _ in range(5):
+            client.is_enabled("plain", ANNA)
+        client.is_enabled("broken", ANNA)
+        found = scrape(registry)
+        assert found["switchover_flag_evaluations_total", ("plain", "STATIC", "off")] == 5
+        assert found["switchover_flag_evaluations_total", ("broken", "ERROR", "")] == 1
+        assert found["switchover_flag_errors_total", ("GENERAL", "broken")] == 1
+        assert found["switchover_flag_set_version", ()] == 7
+        assert found["switchover_flag_set_age_seconds", ()] >= 0
+        assert found["switchover_flags_stale", ()] == 0
+        assert found["switchover_flag_cache_lookups_total", ("hit",)] == 4
+        assert found["switchover_flag_cache_lookups_total", ("miss",)] == 2
+        client.is_enabled("plain", ANNA)
+        hand.listeners[0].lose("the place is silent")
+        again = scrape(registry)
+        assert again["switchover_flag_evaluations_total", ("plain", "STATIC", "off")] == 6
+        assert again["switchover_flags_stale", ()] == 1
+
+
+def test_flags_that_nobody_has_and_units_do_not_grow_the_labels() -> None:
+    hand, registry = Hand(), CollectorRegistry()
+    recorder = ExposureRecorder(MemoryRecords(), interval_seconds=1000)
+    with Client(hand, recorder=recorder) as client:
+        registry.register(FlagCollector(client, recorder))
+        for number in range(300):
+            client.is_enabled(f"unknown{number}", Context(f"user{number}"))
+            client.is_enabled("test", Context(f"user{number}"))
+        found = scrape(registry)
+        assert sum(name == "switchover_flag_evaluations_total" for name, _ in found) == 2
+        hand.listeners[0].replace(snapshot(8, plain=boolean()))
+        assert not any("test" in labels for _, labels in scrape(registry))
+
+
+def test_what_was_dropped_is_a_metric() -> None:
+    registry = CollectorRegistry()
+    recorder = ExposureRecorder(MemoryRecords(), interval_seconds=1000)
+    with Client(Hand(), recorder=recorder) as client:
+        registry.register(FlagCollector(client, recorder))
+        recorder._outbox.drop("events", 3)
+        assert scrape(registry)["switchover_flag_dropped_records_total", ("events",)] == 3
