@@ -46,7 +46,7 @@ def main() -> None:
         print(json.dumps(figures, indent=2))
         return
     for name, row in figures.items():
-        print(f"{name:<58}" + "".join(f"{key} {value:8.2f} ms   " for key, value in row.items()))
+        print(f"{name:<64}" + "".join(f"{key} {value:8.2f} ms   " for key, value in row.items()))
 
 
 def measure(server: RedisServer, rate: int, seconds: float) -> Figures:
@@ -83,7 +83,7 @@ def measure_propagation(client: Client, place: str, rate: int, seconds: float) -
     returned = [max(0.0, (seen[version] - after) / 1e6) for version, _, after in written]
     return {
         f"write called -> answered by ({len(written)} changes, connection included)": summary(called),
-        "write returned -> answered by": summary(returned),
+        "write returned -> answered by (0: before it returned)": summary(returned),
     }
 
 

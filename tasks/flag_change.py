@@ -7,9 +7,9 @@ from prefect.cache_policies import NO_CACHE
 
 from switchover.errors import TargetError
 from switchover.flags.snapshot import Note
+from switchover.flags.toggling import FlagState, toggling
 from switchover.operations.flag_changes import change_flag
 from switchover.operations.flag_proof import wait_for_acknowledgements
-from switchover.flags.toggling import FlagState, toggling
 from tasks.flag_place import FlagPlace
 from tasks.repeating import worth_repeating
 

@@ -6,8 +6,8 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from switchover.decide.report import Look
-from switchover.flags.rollout_trail import FlagRollout, is_experiment
 from switchover.flags.records import RecordKeeper
+from switchover.flags.rollout_trail import FlagRollout, is_experiment
 from switchover.model import Observation, Verdict
 from switchover.operations.flag_rollout import FlagSight, open_flag_sight, plan_flag_rollout, raise_flag, watch_flag
 from tasks.flag_place import FlagPlace

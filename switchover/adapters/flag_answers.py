@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from switchover.adapters.flag_calls import METHODS, Asks, FlagCall, Method
-from switchover.adapters.flag_literals import Literals, is_harmless, with_parentheses
+from switchover.adapters.flag_literals import Literals, is_harmless
 from switchover.flags.snapshot import Json
 
 _TYPES: Mapping[Asks, type | tuple[type, ...]] = {
@@ -45,7 +45,8 @@ def replace_call(
 ) -> cst.BaseExpression:
     """The expression that does the same without the flag.
 
-    It stands in `place`: the call, or what awaits it or reads `part` of its detail. `inlines`: the body of a lambda may stand here. Raises `CannotReplaceError`.
+    It stands in `place`: the call, or what awaits it or reads `part` of its detail. `inlines`: the body of a lambda
+    may stand here. Raises `CannotReplaceError`.
     """
     method = METHODS[site.method]
     if not site.sure:
@@ -116,9 +117,7 @@ def _choose_branch(
     _refuse_effects(call, [each for each in call.args if each is not chosen])
     function = chosen.value
     if isinstance(function, cst.Lambda) and inlines and not _has_parameters(function) and not _binds(function.body):
-        known = literals.read(function.body)
-        placed = with_parentheses(function.body, place)
-        return placed if known is None else literals.learn(placed, known.value)
+        return literals.carry(function.body, place)
     if not isinstance(function, cst.Name | cst.Attribute | cst.Call | cst.Subscript) and not function.lpar:
         function = function.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return cst.Call(func=function, lpar=place.lpar, rpar=place.rpar)

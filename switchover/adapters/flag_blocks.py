@@ -127,8 +127,10 @@ def _ends(statement: Statement) -> bool:
         return any(isinstance(each, _ENDS) for each in statement.body)
     if isinstance(statement, cst.If):
         orelse = statement.orelse
-        return orelse is not None and _block_ends(statement.body) and (
-            _ends(orelse) if isinstance(orelse, cst.If) else _block_ends(orelse.body)
+        return (
+            orelse is not None
+            and _block_ends(statement.body)
+            and (_ends(orelse) if isinstance(orelse, cst.If) else _block_ends(orelse.body))
         )
     return False
 

@@ -59,6 +59,9 @@ def _list_methods() -> Iterator[tuple[str, Method]]:
 
 
 METHODS: Mapping[str, Method] = dict(_list_methods())
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What Python raises for a source that it cannot read, or that is nested too deeply."""
+
 KEY_NAMES = frozenset({"key", "flag_key"})
 LIBRARIES = ("switchover.flags", "openfeature", "ldclient")
 # What a client of flags is mostly called; asked for only where the method's name does not tell.
@@ -84,14 +87,15 @@ def find_calls(source: str, constants: Mapping[str, str]) -> tuple[FlagCall, ...
     """All calls that ask for a flag, in the order of the text.
 
     `constants` are the dotted names that stand for a text in this module. A method of a common name with a
-    computed key counts only where it is sure. Raises `SyntaxError` and `ValueError` as `ast.parse` does, and
-    `RecursionError` for what is nested too deeply.
+    computed key counts only where it is sure. Raises `UNREADABLE`.
     """
     tree = ast.parse(source)
     asks_flags = imports_a_library(tree)
     lines = re.split(r"\r\n|\r|\n", source)
     found = (
-        _read_call(node, constants, lines, asks_flags=asks_flags) for node in ast.walk(tree) if isinstance(node, ast.Call)
+        _read_call(node, constants, lines, asks_flags=asks_flags)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
     )
     return tuple(sorted((call for call in found if call is not None), key=lambda call: (call.line, call.column)))
 
@@ -122,9 +126,7 @@ def _imported_modules(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _read_call(
-    node: ast.Call, constants: Mapping[str, str], lines: list[str], *, asks_flags: bool
-) -> FlagCall | None:
+def _read_call(node: ast.Call, constants: Mapping[str, str], lines: list[str], *, asks_flags: bool) -> FlagCall | None:
     method = METHODS.get(node.func.attr) if isinstance(node.func, ast.Attribute) else None
     if method is None or not isinstance(node.func, ast.Attribute):
         return None

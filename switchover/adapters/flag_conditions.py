@@ -27,18 +27,22 @@ def judge_condition(condition: cst.BaseExpression, literals: Literals) -> Judged
     if known is not None:
         return Judged(bool(known.value), condition)
     if isinstance(condition, cst.UnaryOperation) and isinstance(condition.operator, cst.Not):
-        judged = judge_condition(condition.expression, literals)
-        if judged.value is not None:
-            return Judged(not judged.value, condition, judged.effects)
-        if judged.rest is condition.expression:
-            return Judged(None, condition)
-        return Judged(None, condition.with_changes(expression=judged.rest))
+        return _judge_negation(condition, literals)
     if isinstance(condition, cst.NamedExpr):
         known = literals.read(condition.value)
         return Judged(None, condition) if known is None else Judged(bool(known.value), condition, (condition,))
     if isinstance(condition, cst.BooleanOperation):
         return _judge_operation(condition, literals)
     return Judged(None, condition)
+
+
+def _judge_negation(condition: cst.UnaryOperation, literals: Literals) -> Judged:
+    judged = judge_condition(condition.expression, literals)
+    if judged.value is not None:
+        return Judged(not judged.value, condition, judged.effects)
+    if judged.rest is condition.expression:
+        return Judged(None, condition)
+    return Judged(None, condition.with_changes(expression=judged.rest))
 
 
 def _judge_operation(condition: cst.BooleanOperation, literals: Literals) -> Judged:
@@ -49,15 +53,9 @@ def _judge_operation(condition: cst.BooleanOperation, literals: Literals) -> Jud
         return left
     right = judge_condition(condition.right, literals)
     if left.value is not None:
-        if right.value is not None:
-            return Judged(right.value, condition, (*left.effects, *right.effects))
-        if left.effects:
-            return Judged(None, condition)
-        return _judge_rest(right.rest, condition, literals)
+        return _judge_second(condition, left, right, literals)
     if right.value is not None and not right.effects:
-        if right.value is not decides:
-            return _judge_rest(left.rest, condition, literals)
-        return Judged(decides, condition, () if is_harmless(left.rest) else (left.rest,))
+        return _judge_first(condition, left, right.value, literals)
     if left.rest is condition.left and right.rest is condition.right:
         return Judged(None, condition)
     rest = condition.right if right.value is not None else right.rest
@@ -76,7 +74,9 @@ def simplify_operation(operation: cst.BooleanOperation, literals: Literals) -> c
         middle = literals.read(inner.right)
         if middle is not None:  # `a and True and b` is `a and b`; `a and False and b` is `a and False`
             operation = operation.with_changes(
-                left=inner.left, operator=inner.operator, right=inner.right if bool(middle.value) is decides else operation.right
+                left=inner.left,
+                operator=inner.operator,
+                right=inner.right if bool(middle.value) is decides else operation.right,
             )
     right = literals.read(operation.right)
     if right is None or not isinstance(right.value, bool) or not is_boolean(operation.left):
@@ -84,6 +84,20 @@ def simplify_operation(operation: cst.BooleanOperation, literals: Literals) -> c
     if right.value is not decides:
         return literals.carry(operation.left, operation)
     return literals.carry(operation.right, operation) if is_harmless(operation.left) else operation
+
+
+def _judge_second(condition: cst.BooleanOperation, left: Judged, right: Judged, literals: Literals) -> Judged:
+    """The first operand is known and does not decide."""
+    if right.value is not None:
+        return Judged(right.value, condition, (*left.effects, *right.effects))
+    return Judged(None, condition) if left.effects else _judge_rest(right.rest, condition, literals)
+
+
+def _judge_first(condition: cst.BooleanOperation, left: Judged, right: bool, literals: Literals) -> Judged:  # noqa: FBT001 - a truth
+    """The second operand is known; the first one is evaluated all the same."""
+    if right is not isinstance(condition.operator, cst.Or):
+        return _judge_rest(left.rest, condition, literals)
+    return Judged(right, condition, () if is_harmless(left.rest) else (left.rest,))
 
 
 def _judge_rest(rest: cst.BaseExpression, condition: cst.BaseExpression, literals: Literals) -> Judged:

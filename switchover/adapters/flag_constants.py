@@ -17,10 +17,7 @@ def read_constants(tree: ast.Module) -> dict[str, str]:
     (a parameter, a loop, a second assignment) is left out: which text it stands for cannot be known.
     """
     bound = _count_bindings(tree)
-    found: dict[str, str] = {}
-    for name, text in _list_texts(tree.body):
-        if bound[name] == 1:
-            found[name] = text
+    found = {name: text for name, text in _list_texts(tree.body) if bound[name] == 1}
     for each in tree.body:
         if isinstance(each, ast.ClassDef) and bound[each.name] == 1:
             texts = list(_list_texts(each.body))
@@ -62,11 +59,12 @@ def _list_imports(tree: ast.Module, resolve: Resolve) -> Iterator[tuple[str, str
 
 def _list_texts(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
     for node in body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         value = getattr(node, "value", None)
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             yield from ((target.id, value.value) for target in targets if isinstance(target, ast.Name))
-
 
 
 def _count_bindings(tree: ast.Module) -> Counter[str]:

@@ -19,9 +19,9 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
+from switchover.adapters.flag_expressions import Assignment
 from switchover.adapters.flag_literals import Known
 from switchover.adapters.flag_remarks import Remark
-from switchover.adapters.flag_rewriter import Assignment
 
 Parents = Mapping[cst.CSTNode, cst.CSTNode]
 
@@ -55,7 +55,9 @@ class Inlining:
             else:
                 line = wrapper.resolve(PositionProvider)[node].start.line
                 what = name or cst.Module([]).code_for_node(node).partition("=")[0].strip()
-                self.kept[node] = Remark(line, f"`{what}` is {known.value!r} from here on; who reads it is not followed")
+                self.kept[node] = Remark(
+                    line, f"`{what}` is {known.value!r} from here on; who reads it is not followed"
+                )
         return grown
 
 
@@ -97,9 +99,7 @@ def _find_region(node: cst.CSTNode, scope: Scope, parents: Parents) -> cst.CSTNo
     return node
 
 
-def _list_reads(
-    region: cst.CSTNode, name: str, wrapper: MetadataWrapper, parents: Parents
-) -> list[cst.CSTNode] | None:
+def _list_reads(region: cst.CSTNode, name: str, wrapper: MetadataWrapper, parents: Parents) -> list[cst.CSTNode] | None:
     """Every place in the region that reads the name; None where anything but one assignment binds it anywhere there.
 
     Scopes inside it count as well, whatever they mean by the name.
@@ -149,7 +149,9 @@ def _stands_after(use: cst.CSTNode, block: cst.CSTNode, at: int, parents: Parent
     current = use
     while current in parents and parents[current] is not block:
         current = parents[current]
-    return current in parents and isinstance(block, cst.IndentedBlock | cst.Module) and _find_index(block, current) >= at
+    return (
+        current in parents and isinstance(block, cst.IndentedBlock | cst.Module) and _find_index(block, current) >= at
+    )
 
 
 def _find_index(block: cst.IndentedBlock | cst.Module, statement: cst.CSTNode) -> int:

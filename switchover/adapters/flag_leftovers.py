@@ -53,13 +53,17 @@ def remove_leftovers(original: str, current: str, *, exports_imports: bool) -> C
         unused = {
             name: binding.nodes[0]
             for name, binding in _read_bindings(wrapper).items()
-            if name in used and not binding.reads and len(binding.nodes) == 1 and not _is_read(name[-1], binding, wrapper)
+            if name in used
+            and not binding.reads
+            and len(binding.nodes) == 1
+            and not _is_read(name[-1], binding, wrapper)
         }
         exported = _list_exported(current)
         removable = {
             node
             for name, node in unused.items()
-            if not (len(name) == 1 and name[0] in exported) and _may_go(name, node, wrapper, exports_imports=exports_imports)
+            if not (len(name) == 1 and name[0] in exported)
+            and _may_go(name, node, wrapper, exports_imports=exports_imports)
         }
         cleaned = wrapper.module.visit(_Remover(removable)).code
         if cleaned == current:
@@ -134,7 +138,9 @@ def _is_read(name: str, binding: _Binding, wrapper: MetadataWrapper) -> bool:
     parents, contexts = wrapper.resolve(ParentNodeProvider), wrapper.resolve(ExpressionContextProvider)
     return any(
         contexts.get(each) in {ExpressionContext.LOAD, ExpressionContext.DEL}
-        and not (isinstance(parents[each], cst.Attribute) and cst.ensure_type(parents[each], cst.Attribute).attr is each)
+        and not (
+            isinstance(parents[each], cst.Attribute) and cst.ensure_type(parents[each], cst.Attribute).attr is each
+        )
         and not any(around is binding.nodes[0] for around in _climb(each, parents))
         for each in matchers.findall(wrapper.module, matchers.Name(name))
     )
@@ -146,7 +152,8 @@ def _list_exported(source: str) -> set[str]:
         each.value
         for node in ast.parse(source).body
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
-        and "__all__" in {getattr(target, "id", "") for target in getattr(node, "targets", [getattr(node, "target", None)])}
+        and "__all__"
+        in {getattr(target, "id", "") for target in getattr(node, "targets", [getattr(node, "target", None)])}
         for each in ast.walk(node)
         if isinstance(each, ast.Constant) and isinstance(each.value, str)
     }
@@ -158,7 +165,9 @@ def _may_go(name: _Name, node: cst.CSTNode, wrapper: MetadataWrapper, *, exports
         reexported = exports_imports or (node.asname is not None and node.evaluated_alias == node.evaluated_name)
         return not reexported and not _is_marked(node, wrapper)
     if isinstance(node, cst.FunctionDef | cst.ClassDef):
-        return private and not node.decorators and not (isinstance(node, cst.ClassDef) and (node.bases or node.keywords))
+        return (
+            private and not node.decorators and not (isinstance(node, cst.ClassDef) and (node.bases or node.keywords))
+        )
     if isinstance(node, cst.Assign | cst.AnnAssign):
         return private and (node.value is None or is_harmless(node.value))
     return False
@@ -199,7 +208,9 @@ class _Remover(cst.CSTTransformer):
             return cst.RemoveFromParent()
         if isinstance(updated_node, cst.SimpleStatementLine) and not updated_node.body:
             return cst.RemoveFromParent()
-        if isinstance(original_node, cst.Import | cst.ImportFrom) and not isinstance(original_node.names, cst.ImportStar):
+        if isinstance(original_node, cst.Import | cst.ImportFrom) and not isinstance(
+            original_node.names, cst.ImportStar
+        ):
             return self._shorten(original_node, original_node.names)
         return updated_node
 

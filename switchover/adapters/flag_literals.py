@@ -155,7 +155,9 @@ def is_boolean(expression: cst.BaseExpression) -> bool:
     if isinstance(expression, cst.BooleanOperation):
         return is_boolean(expression.left) and is_boolean(expression.right)
     if isinstance(expression, cst.Comparison):
-        return all(isinstance(each.operator, cst.Is | cst.IsNot | cst.In | cst.NotIn) for each in expression.comparisons)
+        return all(
+            isinstance(each.operator, cst.Is | cst.IsNot | cst.In | cst.NotIn) for each in expression.comparisons
+        )
     return (isinstance(expression, cst.UnaryOperation) and isinstance(expression.operator, cst.Not)) or (
         isinstance(expression, cst.Name) and expression.value in {"True", "False"}
     )

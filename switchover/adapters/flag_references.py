@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from switchover.adapters.flag_calls import METHODS, find_calls
+from switchover.adapters.flag_calls import METHODS, UNREADABLE, find_calls
 from switchover.adapters.flag_constants import read_constants, read_imported_constants
 from switchover.errors import InputError
 from switchover.flags.hygiene import Reference
@@ -63,12 +63,12 @@ class SourceTree:
         for file in self.files:
             try:
                 references += self._find_in(file)
-            except (SyntaxError, ValueError, RecursionError) as error:
+            except UNREADABLE as error:
                 unread.append(Unread(file.name, _say(error)))
         return SourceScan(tuple(references), tuple(sorted(unread, key=lambda each: each.file)), len(self.files))
 
     def read_imported(self, file: SourceFile) -> Mapping[str, str]:
-        """The imported names that stand for a text in this file. Raises `SyntaxError` and the like."""
+        """The imported names that stand for a text in this file. Raises `UNREADABLE`."""
         return read_imported_constants(ast.parse(file.text), lambda module, level: self._resolve(file, module, level))
 
     def _find_in(self, file: SourceFile) -> Iterator[Reference]:
@@ -102,7 +102,7 @@ class SourceTree:
             file = next(each for each in self.files if each.name == name)
             try:
                 self._constants[name] = read_constants(ast.parse(file.text))
-            except (SyntaxError, ValueError, RecursionError):
+            except UNREADABLE:
                 self._constants[name] = _NO_CONSTANTS
         return self._constants[name]
 
@@ -131,7 +131,13 @@ def _list_files(roots: Iterable[Path]) -> Iterator[tuple[Path, str]]:
                     found=f"more of them below {root}",
                     next_step="name the folders of your own code only",
                 )
-            yield path, path.as_posix()
+            yield path, _show(path)
+
+
+def _show(path: Path) -> str:
+    """The path as a person who stands here writes it."""
+    here = Path.cwd()
+    return (path.absolute().relative_to(here) if path.absolute().is_relative_to(here) else path).as_posix()
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -168,7 +174,7 @@ def _read(path: Path, name: str) -> SourceFile | Unread:
 
 
 def _say(error: Exception) -> str:
-    if isinstance(error, RecursionError):
+    if isinstance(error, RecursionError | MemoryError):
         return "it is nested too deeply"
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"line {error.lineno}: {error.msg}"

@@ -13,7 +13,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, ParentNodeProvider
 
 from switchover.adapters.flag_answers import Answer
-from switchover.adapters.flag_calls import find_calls
+from switchover.adapters.flag_calls import UNREADABLE, find_calls
 from switchover.adapters.flag_constants import read_constants
 from switchover.adapters.flag_inlining import Inlining
 from switchover.adapters.flag_leftovers import remove_leftovers
@@ -73,7 +73,7 @@ def remove_flag(
             last = _rewrite(cleaned.source, key, answer, imported)
             cleaned = remove_leftovers(source, last.source, exports_imports=exports_imports)
         compile(cleaned.source, "<source>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, cst.ParserSyntaxError, cst.CSTValidationError) as error:
+    except (*UNREADABLE, cst.ParserSyntaxError, cst.CSTValidationError) as error:
         raise InputError(
             "the flag cannot be taken out of this source",
             expected="Python that can be parsed",

@@ -67,8 +67,8 @@ def _describe(file: SourceFile, removal: Removal) -> FileRemoval:
     diff = difflib.unified_diff(
         file.text.splitlines(keepends=True),
         removal.new_source.splitlines(keepends=True),
-        f"a/{file.name}",
-        f"b/{file.name}",
+        f"a/{file.name.lstrip('/')}",
+        f"b/{file.name.lstrip('/')}",
     )
     return FileRemoval(
         file.name,

@@ -32,14 +32,15 @@ def compile_node(node: object, scope: Scope, site: Site) -> Expression:
     if type(node) in SCALARS:
         return constant(node)
     if isinstance(node, list):
-        if all(type(item) in SCALARS for item in node):
-            return _compile_known_list(node, scope)
-        return _compile_list([compile_node(item, scope, site) for item in node], scope)
-    if not isinstance(node, dict) or len(node) != 1:
-        # Objects are compared by identity: two that are written down are two, also where an evaluator is shared.
-        return constant(copy.deepcopy(node))
-    ((name, members),) = node.items()
-    arguments = members if isinstance(members, list) else [members]
+        return _compile_list(node, scope, site)
+    if isinstance(node, dict) and len(node) == 1:
+        ((name, members),) = node.items()
+        return _compile_member(name, members if isinstance(members, list) else [members], scope, site)
+    # Objects are compared by identity: two that are written down are two, also where an evaluator is shared.
+    return constant(copy.deepcopy(node))
+
+
+def _compile_member(name: str, arguments: Sequence[object], scope: Scope, site: Site) -> Expression:
     if name in CONTROL:
         return CONTROL[name](arguments, scope, site, compile_node)
     compiled = [compile_node(argument, scope, site) for argument in arguments]
@@ -50,12 +51,12 @@ def compile_node(node: object, scope: Scope, site: Site) -> Expression:
     return _compile_unknown(name, compiled, site)
 
 
-def _compile_known_list(items: list[object], scope: Scope) -> Expression:
-    """What lists of users are, which may be long. An inner rule gives a list of its own for each item."""
-    return Expression(lambda _scope: list(items), is_list=True) if scope is Scope.ITEM else constant(list(items))
-
-
-def _compile_list(items: Sequence[Expression], scope: Scope) -> Expression:
+def _compile_list(nodes: list[object], scope: Scope, site: Site) -> Expression:
+    """A list is one object throughout an evaluation; an inner rule has another one for each item."""
+    if all(type(node) in SCALARS for node in nodes):
+        # Lists of users may be long.
+        return Expression(lambda _scope: list(nodes), is_list=True) if scope is Scope.ITEM else constant(list(nodes))
+    items = [compile_node(node, scope, site) for node in nodes]
     if scope is not Scope.ITEM and all(item.is_constant for item in items):
         return constant([item.value for item in items])
     runs = [item.run for item in items]

@@ -124,7 +124,9 @@ def _judge(
     settled = age is not None and age >= stale_days
 
     def find(kind: FindingKind, reason: str, next_step: str) -> Finding:
-        return Finding(case.key, kind, reason, next_step, age, owner if isinstance(owner, str) else None, case.references)
+        return Finding(
+            case.key, kind, reason, next_step, age, owner if isinstance(owner, str) else None, case.references
+        )
 
     expires = _read_date(case.metadata.get("switchover.expires"))
     if expires is not None and expires < today:
@@ -162,7 +164,9 @@ def _judge(
 
 
 def _judge_unknown(snapshot: Snapshot, references: Sequence[Reference]) -> Iterator[Finding]:
-    missing = {each.key for each in references if each.sure and each.key and f"{_FLAGS}{each.key}" not in snapshot.parts}
+    missing = {
+        each.key for each in references if each.sure and each.key and f"{_FLAGS}{each.key}" not in snapshot.parts
+    }
     for key in sorted(missing):
         found = tuple(each for each in references if each.key == key)
         yield Finding(

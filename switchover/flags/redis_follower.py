@@ -85,6 +85,7 @@ class Follower:
             except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens
                 failures = 1 if self._heard else failures + 1
                 self._stumble(error, failures)
+                self._keep()
         if self._kept:
             self._kept.flush()
 
@@ -124,6 +125,9 @@ class Follower:
                 self._read_all(link)
         if self._unsaid or time.monotonic() >= self._look_at:
             self._look(link)
+        self._keep()
+
+    def _keep(self) -> None:
         if self._kept:
             self._kept.write_when_quiet(time.monotonic())
 
@@ -137,7 +141,7 @@ class Follower:
             "lineage": served.lineage,
         }
         head = link.acknowledge(said)
-        self._heard = True
+        first, self._heard = not self._heard, True
         self._unsaid = self._behind = False
         self._look_at = time.monotonic() + _LOOK_SECONDS
         if head is None:
@@ -146,8 +150,9 @@ class Follower:
             self._confirm()
         elif head == self._refused:
             return
-        elif served.lineage == head.lineage and 0 < head.version - served.version <= _FAR_BEHIND:
-            # Its entries are in the stream, or the next step finds that they are not.
+        elif not first and served.lineage == head.lineage and 0 < head.version - served.version <= _FAR_BEHIND:
+            # Its entries are in the stream, or the next step finds that they are not. A connection that has just been
+            # made reads all instead: what was missed comes even where reading the stream is what breaks it.
             self._behind = True
         else:
             self._read_all(link)

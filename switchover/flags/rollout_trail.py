@@ -23,11 +23,11 @@ _WHOLE = 100
 class FlagRollout:
     """One attempt to give a flag's variant to more and more. `begin_percent` is what is gone back to.
 
-    `run` names the attempt; `variant` None is the only one that is true.
+    `run` names the attempt.
     """
 
     flag: str
-    variant: str | None
+    variant: str
     run: str
     who: str
     why: str
@@ -53,7 +53,7 @@ def plan_flag_steps(current_percent: float, steps: Sequence[float]) -> tuple[flo
     return tuple(step for step in steps if step > current_percent)
 
 
-def read_share(snapshot: Snapshot, flag: str, variant: str | None) -> float:
+def read_share(snapshot: Snapshot, flag: str, variant: str) -> float:
     """The percentage that the variant has; 0 where the flag has none. Raises `InputError` for an unknown flag."""
     return read_percentage(require_flag(snapshot, flag), variant) or 0.0
 

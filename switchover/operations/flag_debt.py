@@ -15,6 +15,7 @@ from switchover.flags.records import DailyCount
 from switchover.flags.snapshot import Json
 
 STALE_DAYS = 30
+_SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +146,16 @@ def choose_answer(flag: Json, key: str, stated: str) -> tuple[Json, str | None]:
     if flag is None:
         try:
             return _read_json(stated), None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _refuse(
-                key, "JSON, for example true, since the flag is not in the set", f"{stated!r}: {error}"
+                key,
+                "JSON, for example true, since the flag is not in the set",
+                f"{stated[:_SHOWN_CHARACTERS]!r}: {error}",
             ) from error
     variants = flag.get("variants") if isinstance(flag, dict) else None
     if not isinstance(variants, dict) or stated not in variants:
         names = ", ".join(sorted(variants)) if isinstance(variants, dict) else "a flag with variants"
-        raise _refuse(key, f"one of its variants: {names}", repr(stated))
+        raise _refuse(key, f"one of its variants: {names}", repr(stated[:_SHOWN_CHARACTERS]))
     return variants[stated], stated
 
 

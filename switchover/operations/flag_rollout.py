@@ -6,16 +6,16 @@ whoever comes next can take it back from the trail alone. Who changes the flag b
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from switchover.decide.evidence import Counts, MetricEvidence, compare, log_comparison
+from switchover.decide.evidence import MetricEvidence
 from switchover.errors import BusyError, FencedError, InputError, LedgerConflictError, UnhealthyError
-from switchover.flags.changes import set_percentage
 from switchover.flags.change_kill import is_killed
+from switchover.flags.change_refusals import on_variant
+from switchover.flags.changes import set_percentage
 from switchover.flags.ports import FlagStore
-from switchover.flags.records import ExperimentData, RecordKeeper, VariantData
+from switchover.flags.records import ExperimentData, RecordKeeper
 from switchover.flags.rollout_trail import (
     TAKEN_BACK,
     FlagRollout,
@@ -27,7 +27,8 @@ from switchover.flags.rollout_trail import (
     require_flag,
 )
 from switchover.flags.snapshot import Change, Edits, Note, Snapshot
-from switchover.model import JudgeSettings, Observation, Phase, Reason, Rollout, Standing, Verdict
+from switchover.flags.variant_errors import add_errors, judge_variants
+from switchover.model import JudgeSettings, Observation, Phase, Rollout, Standing, Verdict
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.flag_changes import change_set
 from switchover.operations.patience import Patience
@@ -66,13 +67,14 @@ def plan_flag_rollout(
             found="it is killed" if is_killed(definition) else "it is disabled",
             next_step=f"`switchover flags {'revive' if is_killed(definition) else 'enable'} {flag}` first",
         )
-    current = read_share(snapshot, flag, variant)
+    chosen = on_variant(definition, variant)
+    current = read_share(snapshot, flag, chosen)
     made = find_steps(store.history(), flag, run)
     before = made[-1].before if made else {}
-    begin = read_share(Snapshot(parts={**snapshot.parts, **before}), flag, variant) if made else current
+    begin = read_share(Snapshot(parts={**snapshot.parts, **before}), flag, chosen) if made else current
     left = plan_flag_steps(current, steps)
-    set_percentage(definition, steps[-1], variant)  # refuses a rule that it cannot change
-    return FlagRollout(flag, variant, run, who, why, begin, steps[-1]), left
+    set_percentage(definition, steps[-1], chosen)  # refuses a rule that it cannot change
+    return FlagRollout(flag, chosen, run, who, why, begin, steps[-1]), left
 
 
 def raise_flag(store: FlagStore, rollout: FlagRollout, percent: float) -> Change:
@@ -121,7 +123,9 @@ def take_flag_back(store: FlagStore, flag: str, run: str, *, who: str, why: str)
             continue  # somebody was faster: look again who has the flag
 
 
-def open_flag_sight(ports: EnvironmentPorts, service: str, rollout: FlagRollout, keeper: RecordKeeper | None) -> FlagSight:
+def open_flag_sight(
+    ports: EnvironmentPorts, service: str, rollout: FlagRollout, keeper: RecordKeeper | None
+) -> FlagSight:
     """The counters before the first step. `keeper` has the events of a flag that is an experiment.
 
     Raises `InputError` when nothing is live, `BusyError` while a deployment moves the same service: whose fault
@@ -199,9 +203,7 @@ def watch_flag(
             return sight
         if verdict.standing is Standing.UNHEALTHY or (verdict.standing is Standing.NO_DATA and now >= gives_up_at):
             found = "; ".join(reason.message for reason in verdict.reasons)
-            take_flag_back(
-                store, rollout.flag, rollout.run, who=rollout.who, why=f"unhealthy: {found}"
-            )
+            take_flag_back(store, rollout.flag, rollout.run, who=rollout.who, why=f"unhealthy: {found}")
             raise UnhealthyError(
                 f"{rollout.flag} is unhealthy in {ports.name}",
                 expected="a service that is as good with the flag as its objective asks for",
@@ -211,7 +213,11 @@ def watch_flag(
 
 
 def look_at_flag(
-    ports: EnvironmentPorts, sight: FlagSight, rollout: FlagRollout, settings: JudgeSettings, keeper: RecordKeeper | None
+    ports: EnvironmentPorts,
+    sight: FlagSight,
+    rollout: FlagRollout,
+    settings: JudgeSettings,
+    keeper: RecordKeeper | None,
 ) -> tuple[FlagSight, Observation, Verdict]:
     """One look: the live colour against its objective and the fixed rules, and the variants against each other."""
     watching, observation, verdict = look(ports, sight.seen, sight.watch, settings, ())
@@ -219,33 +225,9 @@ def look_at_flag(
     if keeper is None or sight.before is None:
         return sight, observation, verdict
     data = keeper.read_experiment(rollout.flag, ERROR_EVENT)
-    chosen = rollout.variant or "on"
-    errors = compare(
-        sight.errors,
-        _count_new(data, sight.before, lambda name: name == chosen),
-        _count_new(data, sight.before, lambda name: name != chosen),
-        settings.margin,
-    )
-    against = _judge_variants(errors, chosen, settings)
+    errors = add_errors(sight.errors, data, sight.before, rollout.variant, settings.margin)
+    against = judge_variants(errors, rollout.variant, settings)
     if against:
         others = verdict.reasons if verdict.standing is Standing.UNHEALTHY else ()
         verdict = Verdict(Standing.UNHEALTHY, (*others, *against))
     return replace(sight, errors=errors, before=data), observation, verdict
-
-
-def _count_new(data: ExperimentData, before: ExperimentData, chosen: Callable[[str], bool]) -> Counts:
-    """The units that had no error yet, and how many of them have one since the look before."""
-    total = Counts()
-    for name, variant in data.variants.items():
-        if chosen(name):
-            converted = before.variants.get(name, VariantData()).converted
-            total += Counts(variant.units - converted, max(0, variant.converted - converted))
-    return total
-
-
-def _judge_variants(errors: MetricEvidence, variant: str, settings: JudgeSettings) -> tuple[Reason, ...]:
-    found, needed = log_comparison(errors), -math.log(settings.alpha)
-    if found < needed:
-        return ()
-    strength = f"evidence 10^{found / math.log(10):.1f}, needed 10^{needed / math.log(10):.1f}"
-    return (Reason("errors-against-variants", f"{variant} has more errors than the other variants ({strength})"),)

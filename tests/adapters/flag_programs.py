@@ -1,5 +1,7 @@
 """Small random programs that ask for a flag, and a client of flags that they run with."""
 
+# ruff: noqa: ARG002 - the calls of the client that programs are written for
+
 from __future__ import annotations
 
 import itertools
@@ -41,7 +43,9 @@ class Client:
     def variant(self, key: str, context: object = None) -> str | None:
         return self.name if key == "checkout" else None
 
-    def with_flag(self, key: str, on: Callable[[], object], off: Callable[[], object], context: object = None) -> object:
+    def with_flag(
+        self, key: str, on: Callable[[], object], off: Callable[[], object], context: object = None
+    ) -> object:
         return on() if self.is_enabled(key) else off()
 
 
@@ -93,7 +97,7 @@ _ASKS = st.sampled_from(
         'client.is_enabled("checkout", None, default=True)',
         'client.get_value("checkout", False)',
         'client.get_boolean_value("checkout", False)',
-        'client.get_boolean_value(flag_key=CHECKOUT, default=False)',
+        "client.get_boolean_value(flag_key=CHECKOUT, default=False)",
         '(client.variant("checkout") == "on")',
         '(client.variant("checkout") in ("on", "other"))',
         '(client.variant("checkout") != "off")',
@@ -154,10 +158,14 @@ def _statements(expressions: st.SearchStrategy[str]) -> st.SearchStrategy[list[s
     )
 
     def nest(inner: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
-        block = st.lists(inner, min_size=1, max_size=3).map(lambda parts: _indent([line for part in parts for line in part]))
+        block = st.lists(inner, min_size=1, max_size=3).map(
+            lambda parts: _indent([line for part in parts for line in part])
+        )
         return st.one_of(
             st.tuples(expressions, block).map(lambda two: [f"if {two[0]}:", *two[1]]),
-            st.tuples(expressions, block, block).map(lambda each: [f"if {each[0]}:  # why", *each[1], "else:", *each[2]]),
+            st.tuples(expressions, block, block).map(
+                lambda each: [f"if {each[0]}:  # why", *each[1], "else:", *each[2]]
+            ),
             st.tuples(expressions, block, expressions, block, block).map(
                 lambda each: [f"if {each[0]}:", *each[1], f"elif {each[2]}:", *each[3], "else:", *each[4]]
             ),
@@ -180,7 +188,11 @@ def _statements(expressions: st.SearchStrategy[str]) -> st.SearchStrategy[list[s
 def programs(draw: st.DrawFn) -> str:
     """A module with a function `main` that takes some ways through the flag."""
     body = draw(st.lists(_statements(_expressions()), min_size=1, max_size=5))
-    first = draw(st.sampled_from([['enabled = client.is_enabled("checkout")'], ["enabled: bool = not client.is_enabled(CHECKOUT)"]]))
+    first = draw(
+        st.sampled_from(
+            [['enabled = client.is_enabled("checkout")'], ["enabled: bool = not client.is_enabled(CHECKOUT)"]]
+        )
+    )
     lines = [line for part in body for line in part]
     if draw(st.booleans()):
         lines.append(f"yield do({draw(_NUMBERS)})")

@@ -100,10 +100,10 @@ def test_a_chain_ends_where_the_flag_decides_and_skips_what_it_rules_out() -> No
         ('f(client.with_flag("x", on=lambda: b or c, off=d) + 1)', "f((b or c) + 1)", "f(d() + 1)"),
         ('client.with_flag("x", new, old, context)', "new()", "old()"),
         ('a = client.with_flag("x", lambda b=1: b, lambda: 2)', "a = (lambda b=1: b)()", "a = 2"),
-        ('a = [b for b in c if client.is_enabled("x") if b]', "a = [b for b in c if b]", "a = [b for b in c if False if b]"),
+        ('a = [b for b in c if client.is_enabled("x") if b]', "a = [b for b in c if b]", "a = [b for b in c if False if b]"),  # noqa: E501 - as it is written
         ('a = client.variant("x") == "on"', "a = True", "a = False"),
         ('a = client.variant("x") in {"off", "other"}', "a = False", "a = True"),
-        ('a = {"on": 1, "off": 2}[client.variant("x")]', 'a = {"on": 1, "off": 2}["on"]', 'a = {"on": 1, "off": 2}["off"]'),
+        ('a = {"on": 1, "off": 2}[client.variant("x")]', 'a = {"on": 1, "off": 2}["on"]', 'a = {"on": 1, "off": 2}["off"]'),  # noqa: E501 - as it is written
         ("a = f\"{client.variant('x')}\"", "a = f\"{'on'}\"", "a = f\"{'off'}\""),
         ('a = client.is_enabled_detail("x").value', "a = True", "a = False"),
         ('a = client.is_enabled_detail("x", who).variant', 'a = "on"', 'a = "off"'),
@@ -300,7 +300,10 @@ def test_what_cannot_be_rewritten_safely_is_left_with_the_reason(source: str, re
 
 def test_values_of_every_json_type_are_written_out() -> None:
     value = {"a": [1, 2.5, None, True], "b": 'it\'s "quoted"'}
-    assert after('a = client.get_object_value("x", {})', Answer(value)).strip() == f"a = {{{chr(34)}a{chr(34)}: [1, 2.5, None, True], {chr(34)}b{chr(34)}: {value['b']!r}}}"
+    assert (
+        after('a = client.get_object_value("x", {})', Answer(value)).strip()
+        == f"a = {{{chr(34)}a{chr(34)}: [1, 2.5, None, True], {chr(34)}b{chr(34)}: {value['b']!r}}}"
+    )
     assert after('a = client.get_value("x", 1) ** 2', Answer(-1)).strip() == "a = (-1) ** 2"
     assert after('a = client.get_value("x", 1).real', Answer(1)).strip() == "a = (1).real"
     assert after('a = client.get_float_value("x", 1.0)', Answer(2)).strip() == "a = 2.0"

@@ -1,3 +1,5 @@
+# ruff: noqa: FBT001 - hypothesis hands values over by name
+
 from __future__ import annotations
 
 import ast
@@ -18,7 +20,7 @@ def take_out(source: str, *, value: bool) -> Removal:
 
 
 @given(source=programs(), value=st.booleans(), answers=ANSWERS)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_program_does_the_same_without_the_flag(source: str, value: bool, answers: tuple[bool, ...]) -> None:
     removal = take_out(source, value=value)
 
@@ -26,7 +28,7 @@ def test_a_program_does_the_same_without_the_flag(source: str, value: bool, answ
 
 
 @given(source=programs(), value=st.booleans())
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_still_asks_is_reported_and_a_second_time_changes_nothing(source: str, value: bool) -> None:
     removal = take_out(source, value=value)
 

@@ -135,7 +135,9 @@ def test_what_was_before_undoes_a_change(store: FlagStore) -> None:
     assert dict(store.read().parts) == dict(before.parts)
 
 
-@pytest.mark.parametrize("key", ["a/b", "ä", "🚩", "with space", 'quo"te', "nul\0", "line\nbreak", "null", "$ref", "x" * 500])
+@pytest.mark.parametrize(
+    "key", ["a/b", "ä", "🚩", "with space", 'quo"te', "nul\0", "line\nbreak", "null", "$ref", "x" * 500]
+)
 def test_keys_may_be_odd(store: FlagStore, key: str) -> None:
     store.write(Snapshot(), {f"flags/{key}": FLAG}, NOTE)
     assert store.read().flag(key) == FLAG
@@ -143,7 +145,11 @@ def test_keys_may_be_odd(store: FlagStore, key: str) -> None:
 
 
 def test_all_of_json_comes_back_as_it_was(store: FlagStore) -> None:
-    value: Json = {"n": [0, -1, 1.5, 1e300, 2**53 + 1, True, False, None], "t": ["", "ä🚩\u2028", "\x00"], "o": {"": {}}}
+    value: Json = {
+        "n": [0, -1, 1.5, 1e300, 2**53 + 1, True, False, None],
+        "t": ["", "ä🚩\u2028", "\x00"],
+        "o": {"": {}},
+    }
     store.write(Snapshot(), {"flags/a": value}, NOTE)
     found = store.read().flag("a")
     assert repr(found) == repr(value)

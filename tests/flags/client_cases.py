@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from switchover.flags.context import Context
 from switchover.flags.ports import Listener
 from switchover.flags.resolution import Resolution
-from switchover.flags.snapshot import Edits, Json, Snapshot, parts_of
+from switchover.flags.snapshot import Json, Snapshot, parts_of
 
 
 def flag(variants: dict[str, Json], default: str | None, **more: Json) -> dict[str, Json]:
@@ -93,10 +91,3 @@ class Recorded:
 
     def stop(self) -> None:
         self._note("stop")
-
-
-def no_edits() -> Edits:
-    return {}
-
-
-Clock = Callable[[], float]

@@ -16,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.flags.client import Client
+from switchover.flags.compiler import compile_set
 from switchover.flags.context import NOBODY, Context
 from switchover.flags.events import Event, EventKind
+from switchover.flags.flag_set import FlagSet
 from switchover.flags.memory_store import MemoryStore
 from switchover.flags.resolution import ErrorCode, Reason
 from switchover.flags.rules import build_targeting, percentage
-from switchover.flags.snapshot import Note
+from switchover.flags.snapshot import Note, Snapshot
 from switchover.flags.status import State
 from tests.flags.client_cases import DOCUMENT, ON_OFF, FailingFeed, Feed, Recorded, a_snapshot, flag
 
@@ -44,7 +46,7 @@ def client(feed: Feed) -> Iterator[Client]:
 def test_who_asks_is_a_context_a_key_or_a_mapping(client: Client, asker: Any) -> None:
     assert client.is_enabled("ada", asker) is True
     assert client.variant("ada", asker) == "on"
-    assert client.get_value("ada", False, asker) is True
+    assert client.get_value("ada", default=False, context=asker) is True
     assert client.evaluate_all(asker)["ada"] is True
     assert client.is_enabled("ada", "bob") is False
 
@@ -117,7 +119,7 @@ def test_a_variant_is_its_name(client: Client) -> None:
 
 
 def test_a_percentage_is_that_of_a_stored_rule_of_the_same_key() -> None:
-    rule = build_targeting(percentage(30.25), "on", "off")
+    rule = build_targeting(percentage(30.25))
     stored = MemoryStore.from_document({"flags": {"new": flag(ON_OFF, "off", targeting=rule)}})
     with Client(stored.feed()) as with_flag, Client(MemoryStore().feed()) as without:
         people = [Context(f"user-{number}") for number in range(3000)]
@@ -184,7 +186,7 @@ def test_answers_are_counted_once_each(feed: Feed) -> None:
     with Client(feed) as client:
         client.is_enabled("on")
         client.is_enabled("on", "ada")
-        client.get_value("on", False)
+        client.get_value("on", default=False)
         client.variant("on")
         client.percentage("on", 5)
         client.evaluate_all()
@@ -196,7 +198,7 @@ def test_an_experiment_exposes_who_asks_except_in_a_batch(feed: Feed) -> None:
     recorder = Recorded()
     with Client(feed, recorder=recorder) as client:
         client.is_enabled("trial", ADA)
-        client.get_value("trial", False, "bob")
+        client.get_value("trial", default=False, context="bob")
         client.evaluate_all(ADA)
         client.evaluate_all_detail(ADA)
         client.is_enabled("on", ADA)
@@ -294,14 +296,18 @@ def test_the_age_is_by_a_steady_clock() -> None:
         assert client.status.age_seconds == 0
 
 
-def test_a_compiler_that_fails_keeps_the_last_set(client: Client) -> None:
-    def fail(*_: object) -> Any:
-        raise RuntimeError
+def test_a_compiler_that_fails_keeps_the_last_set(feed: Feed) -> None:
+    def compiler(snapshot: Snapshot, before: FlagSet) -> FlagSet:
+        if snapshot.version == 2:
+            raise RuntimeError
+        return compile_set(snapshot, before=before)
 
-    feed = Feed(a_snapshot())
-    with Client(feed, compiler=fail) as broken:
-        assert broken.status.state is State.ERROR
-        assert broken.is_enabled("on") is False
+    with Client(feed, compiler=compiler) as client:
+        feed.to.replace(a_snapshot(2, on=flag(ON_OFF, "off")))
+        assert (client.status.state, client.status.version) == (State.STALE, 1)
+        assert client.is_enabled("on") is True
+        feed.to.replace(a_snapshot(3, on=flag(ON_OFF, "off")))
+        assert (client.status.state, client.is_enabled("on")) == (State.READY, False)
 
 
 def test_a_closed_client_answers_from_what_it_had(feed: Feed) -> None:
@@ -384,7 +390,7 @@ def test_memory_stays_flat_over_200000_evaluations(feed: Feed) -> None:
             client.is_enabled("unknown", who)
             client.percentage(f"code-{number % 50}", 25, who)
 
-    with Client(feed, recorder=Recorded.__new__(_Silent)) as client:
+    with Client(feed) as client:
         ask(client, 2000)
         gc.collect()
         tracemalloc.start()
@@ -396,10 +402,6 @@ def test_memory_stays_flat_over_200000_evaluations(feed: Feed) -> None:
         finally:
             tracemalloc.stop()
     assert after - before < 20_000
-
-
-class _Silent(Recorded):
-    def _note(self, *call: object) -> None: ...
 
 
 def test_flags_are_imported_without_what_an_application_may_not_have() -> None:

@@ -1,4 +1,4 @@
-"""One flag: what it answers, and why. That this is what flagd answers is shown in `tests/differential/test_flags.py`."""
+"""One flag: what it answers, and why. `tests/differential/test_flags.py` shows that flagd answers the same."""
 
 from __future__ import annotations
 

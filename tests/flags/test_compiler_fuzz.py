@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import json
 import math
@@ -81,12 +81,12 @@ def _circular() -> dict[str, Any]:
 ODD: list[Any] = [
     _circular(),
     {"a": math.nan, "b": [math.nan], "list": [math.inf, -math.inf]},
-    {1: 2, None: 3, ("a", "b"): 4, True: 5, "a": {1: 1}},
+    {0: 2, None: 3, ("a", "b"): 4, True: 5, "a": {1: 1}},
     {"a": Stubborn(), "b": [Stubborn()], "c": {"a": Stubborn()}, "n": Stubborn(), "list": [Stubborn()]},
     {
-        "a": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-        "b": datetime.date(2026, 1, 1),
-        "c": datetime.datetime(2026, 1, 1),
+        "a": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        "b": dt.date(2026, 1, 1),
+        "c": dt.datetime(2026, 1, 1),  # noqa: DTZ001 - what the rule meets
     },
     {"a": (1, 2), "b": {1, 2}, "c": b"bytes", "n": decimal.Decimal(1), "list": range(3)},
     {"a": 10**5000, "b": "\ud800", "c": object, "n": 1j, "list": [10**5000]},

@@ -1,4 +1,4 @@
-"""A whole set: broken flags beside sound ones, evaluators, prerequisites, and what is taken over from the set before."""
+"""A whole set: broken flags beside sound ones, evaluators, prerequisites, what is taken over from before."""
 
 from __future__ import annotations
 

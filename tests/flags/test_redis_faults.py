@@ -90,7 +90,8 @@ def test_a_server_that_comes_back_empty_is_not_believed(tmp_path: Path) -> None:
             heard.wait_confirmed()
             assert heard.snapshot == store.read()
             assert heard.version == 1
-            wait_for(lambda: '"flags/b"' in (tmp_path / "kept").read_text())
+            kept = tmp_path / "kept"
+            wait_for(lambda: kept.exists() and '"flags/b"' in kept.read_text())
 
 
 def test_a_set_that_is_emptied_on_purpose_is_believed(server: RedisServer, store: RedisStore) -> None:

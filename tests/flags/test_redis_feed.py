@@ -165,7 +165,7 @@ def test_a_feed_that_was_stopped_says_nothing_and_starts_again(server: RedisServ
     heard.wait_version(2)
     feed.stop()
     # It began with what it held.
-    assert heard.told == [*told, "replace 1", "apply 2"]
+    assert heard.told == [*told, "replace 1", "replace 2"]
 
 
 def test_one_connection_is_enough(server: RedisServer, store: RedisStore) -> None:

@@ -142,7 +142,9 @@ def begin(house: House, store: MemoryStore, keeper: Errors | None = None) -> tup
     return rollout, sight
 
 
-def hold(house: House, store: MemoryStore, rollout: FlagRollout, sight: FlagSight, keeper: Errors | None = None) -> None:
+def hold(
+    house: House, store: MemoryStore, rollout: FlagRollout, sight: FlagSight, keeper: Errors | None = None
+) -> None:
     watch_flag(
         house.ports(), store, rollout, sight, hold_seconds=5, settings=JUDGE, report=lambda *_: None, keeper=keeper
     )
