@@ -28,6 +28,11 @@ def main() -> None:
         "startup": ("benchmarks.startup", "--runs", "3" if quick else "15"),
         "noop_deploy": ("benchmarks.noop_deploy", "--runs", "3" if quick else "15"),
         "planning": ("benchmarks.planning", "--runs", "3" if quick else "15"),
+        "flags": (
+            "benchmarks.flags",
+            *(("--evaluations", "5000", "--leak", "200000") if quick else ()),
+        ),
+        "experiments": ("benchmarks.experiments", "--runs", "20" if quick else "300"),
         "judge": ("benchmarks.judge", "--hours", "200" if quick else "10000"),
         "demo": (
             "switchover.cli.main",
