@@ -1,7 +1,7 @@
 """Feature flags beside other systems, and what faults do to them, held to their targets: `python -m benchmarks.flags`.
 
-Every section is a module of its own (`benchmarks.flags_*`); all are run here one after the other, so that the ratios are
-of one run on one machine. Rows without a target are there to read.
+Every section is a module of its own (`benchmarks.flags_*`); all are run one after the other, so that the ratios are of
+one run on one machine. Rows without a target are there to read.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from flows.names import name_flag_rollout
 from switchover.config import FILE_NAME
 from switchover.flags.rollout_trail import FlagRollout
 from tasks.flag_place import FlagPlace
-from tasks.flag_steps import open_sight, plan_steps, raise_share, watch_share
+from tasks.flag_steps import end_rollout, open_sight, plan_steps, raise_share, watch_share
 from tasks.place import Place
 
 
@@ -52,4 +52,5 @@ def gradual_rollout(
     for percent in left:
         raise_share(flags, rollout, percent)
         sight = watch_share(place, flags, rollout, sight, percent, hold_seconds)
+    end_rollout(flags, rollout)
     return rollout

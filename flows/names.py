@@ -61,6 +61,12 @@ def name_flag_rollout() -> str:
     return f"roll out {given['flag']} in {given['environment']}"
 
 
+def name_flag_return() -> str:
+    """For example `take back checkout in production`."""
+    given = flow_run.parameters
+    return f"take back {given.get('flag') or 'a flag'} in {given['environment']}"
+
+
 def name_hygiene() -> str:
     """For example `flag hygiene of production`."""
     return f"flag hygiene of {flow_run.parameters['environment']}"

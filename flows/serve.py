@@ -1,7 +1,7 @@
 """Serve the flows from this process, with no work pool: `python -m flows.serve --environment production`.
 
-For one machine. Put the rollback on a runner of its own (`--only rollback`, and the rest in another process): the
-runner that dies with its deployment cannot take it back.
+For one machine. Put the ways back on a runner of their own (`--only rollback --only take-flag-back`, and the rest in
+another process): the runner that dies with its deployment cannot take it back.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from flows.gradual_rollout import gradual_rollout
 from flows.release import release
 from flows.rollback import rollback
 from flows.server import require_server, run_command
+from flows.take_flag_back import take_flag_back
 from flows.toggle_flag import toggle_flag
 from flows.waves import deploy_waves
 from switchover.cli.options import choose_environment, read_config
 from switchover.config import FILE_NAME
-from tasks.automations import HEARTBEAT_SECONDS, SILENCE_SECONDS, ensure_automations
+from tasks.automations import HEARTBEAT_SECONDS, OF_DEPLOYMENT, OF_FLAG, SILENCE_SECONDS, ensure_automations
 
 FLOWS: dict[str, Flow[..., Any]] = {
     "deploy": deploy,
@@ -36,8 +37,11 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "check": check_environment,
     "toggle": toggle_flag,
     "rollout": gradual_rollout,
+    "take-flag-back": take_flag_back,
     "hygiene": flag_hygiene,
 }
+WAYS = {"rollback": OF_DEPLOYMENT, "take-flag-back": OF_FLAG}
+"""Whoever serves the way back makes its automations."""
 POLL_SECONDS = 1.0
 INTERVALS = {"check": 300, "hygiene": 7 * 24 * 3600}
 """Seconds between the scheduled runs of a flow; no other has a schedule."""
@@ -58,12 +62,12 @@ def main(environment: str | None, config_path: Path | None, only: tuple[str, ...
     names = [name for name in FLOWS if name != "waves" or config.waves]
     deployments = {name: describe_deployment(name, environment, file) for name in names}
     served = [deployments[name] for name in only or names if name in deployments]
-    # All of them are made known before any is served: the automations refer to two, and these may be served
+    # All of them are made known before any is served: an automation refers to two, and these may be served
     # from two processes.
     for deployment in deployments.values():
         deployment.apply()
-    if not only or "rollback" in only:
-        ensure_automations(environment, file, silence_seconds)
+    ways = [way for name, way in WAYS.items() if not only or name in only]
+    ensure_automations(environment, file, ways, silence_seconds)
     serve(*served, query_seconds=POLL_SECONDS, heartbeat_seconds=HEARTBEAT_SECONDS)
 
 

@@ -10,6 +10,7 @@ from switchover.flags.records import RecordKeeper
 from switchover.flags.rollout_trail import FlagRollout, is_experiment
 from switchover.model import Observation, Verdict
 from switchover.operations.flag_rollout import FlagSight, open_flag_sight, plan_flag_rollout, raise_flag, watch_flag
+from switchover.operations.flag_rollout_end import end_flag_rollout, take_run_back
 from tasks.flag_place import FlagPlace
 from tasks.place import Place
 from tasks.repeating import worth_repeating
@@ -96,6 +97,39 @@ def watch_share(
         )
     finally:
         show_timeline(f"flag {rollout.flag}", place.environment, looks)
+
+
+@task(
+    name="end-flag-rollout",
+    retries=2,
+    retry_delay_seconds=1,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
+def end_rollout(flags: FlagPlace, rollout: FlagRollout) -> None:
+    """Say in the audit trail that the flag stays."""
+    end_flag_rollout(flags.open(), rollout)
+
+
+@task(
+    name="take-flag-back",
+    retries=5,
+    retry_delay_seconds=2,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=worth_repeating,
+    timeout_seconds=60,
+    cache_policy=NO_CACHE,
+)
+def take_share_back(flags: FlagPlace, failed_run: str, flag: str | None, reason: str) -> int | None:
+    """Put the flag that a run has raised back to where it began; return the version, None: nothing was to be done."""
+    change = take_run_back(flags.open(), failed_run, flag=flag, who="switchover", why=reason)
+    if change is None:
+        get_run_logger().info("nothing to take back: run %s has raised no flag, or has no flag any more", failed_run)
+        return None
+    get_run_logger().warning("the flag is back at what it was, version %s", change.version)
+    return change.version
 
 
 def _open_errors(flags: FlagPlace, rollout: FlagRollout) -> RecordKeeper | None:

@@ -14,9 +14,11 @@ from switchover.flags.snapshot import Change, Edits, Json, Note, Snapshot
 
 RAISED = "rollout"
 TAKEN_BACK = "rollback"
+ENDED = "rolled-out"
 
 _MARK = re.compile(r".*\[run (?P<run>\S+) begins at [0-9.]+ and ends at [0-9.]+ %\]", re.DOTALL)
 _WHOLE = 100
+_FLAGS = "flags/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class FlagRollout:
         """What the audit trail says of a step. With the change it is one write: no effect without its intent."""
         mark = f"[run {self.run} begins at {self.begin_percent:g} and ends at {self.end_percent:g} %]"
         return Note(self.who, f"{self.why} {mark}".strip(), RAISED)
+
+    def end_note(self) -> Note:
+        """What the audit trail says when the last step was watched to its end: nobody takes the flag back any more."""
+        return Note(self.who, f"{self.why} [of run {self.run}]".strip(), ENDED)
 
 
 def plan_flag_steps(current_percent: float, steps: Sequence[float]) -> tuple[float, ...]:
@@ -62,7 +68,7 @@ def require_flag(snapshot: Snapshot, flag: str) -> dict[str, Json]:
     """The flag's JSON. Raises `InputError`."""
     found = snapshot.flag(flag)
     if not isinstance(found, dict):
-        known = sorted(part.removeprefix("flags/") for part in snapshot.parts if part.startswith("flags/"))
+        known = sorted(part.removeprefix(_FLAGS) for part in snapshot.parts if part.startswith(_FLAGS))
         raise InputError(
             f"there is no flag {flag}",
             expected=f"one of {', '.join(known)}" if known else "a flag of the set, which has none yet",
@@ -75,6 +81,18 @@ def require_flag(snapshot: Snapshot, flag: str) -> dict[str, Json]:
 def find_steps(history: Sequence[Change], flag: str, run: str) -> tuple[Change, ...]:
     """The steps that a run has made, newest first."""
     return tuple(each for each in history if f"flags/{flag}" in each.edits and _read_run(each) == run)
+
+
+def find_flag(history: Sequence[Change], run: str) -> str | None:
+    """The flag that a run has raised; None where the trail has no step of it."""
+    step = next((each for each in history if _read_run(each) == run), None)
+    part = next((part for part in step.edits if part.startswith(_FLAGS)), None) if step else None
+    return part.removeprefix(_FLAGS) if part else None
+
+
+def has_ended(history: Sequence[Change], rollout: FlagRollout) -> bool:
+    """Whether the trail says that this rollout was watched to its end."""
+    return any(each.note == rollout.end_note() for each in history)
 
 
 def is_last(history: Sequence[Change], flag: str, run: str) -> bool:
