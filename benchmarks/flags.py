@@ -117,6 +117,9 @@ def _faults(found: Any) -> Iterator[Row]:
     yield Row(
         "cold start, Redis down: open and first real value, p50", cold["open_and_first_answer_ms_p50"], "ms", most=50
     )
+    for name, figures in found.items():
+        if name.startswith("cold start") and name.endswith("flags"):
+            yield Row(f"{name}, p50", figures["open_and_first_answer_ms_p50"], "ms")
     yield Row("forked workers: the slowest of 8 sees a kill after", forked["slowest_seconds"], "s", most=1)
     yield Row(f"memory grown over {memory['evaluations']:,} evaluations", memory["grown_mb"], "MB", most=1)
 

@@ -12,7 +12,7 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,7 @@ class System:
     """One way of asking: the call of each case, and who asks."""
 
     name: str
-    calls: dict[str, Call]
+    calls: Mapping[str, Call]
     askers: Sequence[Any]
 
 

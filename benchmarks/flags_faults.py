@@ -38,8 +38,11 @@ from switchover.flags import (
     percentage,
 )
 from switchover.flags.changes import kill, new_flag
+from switchover.flags.last_known_good import LastKnownGood
+from switchover.flags.redis_form import StoredSet
+from switchover.flags.redis_place import read_redis_place
 from switchover.flags.redis_store import RedisStore
-from switchover.flags.snapshot import Json, Note
+from switchover.flags.snapshot import Json, Note, Snapshot
 from switchover.flags.status import State
 from tests.real_parts.redis_server import NEW, RedisServer, redis_server
 
@@ -47,6 +50,7 @@ _NOTE = Note("benchmark", "to measure", "set")
 _BURSTS = 100
 _PAUSE_SECONDS = 0.02
 _PATIENCE_SECONDS = 20.0
+_LARGE = (1_000, 10_000)
 _CONTEXTS = [Context(f"user-{number}", {"groups": ["beta-testers"]}) for number in range(1000)]
 
 
@@ -89,6 +93,8 @@ def measure(evaluations: int, leak: int) -> dict[str, dict[str, Any]]:
             figures = {name: asdict(found) for name, found in _face_all(server, client, evaluations)}
         server.kill()
         figures["cold start, Redis down"] = _start_cold(place, kept)
+        for count in _LARGE:
+            figures[f"cold start, Redis down, {count:,} flags"] = _start_cold_with(count, place, Path(folder))
         server.start()
         _fill(place)
         figures["forked workers"] = _fork(place)
@@ -98,9 +104,12 @@ def measure(evaluations: int, leak: int) -> dict[str, dict[str, Any]]:
 
 def _fill(place: str) -> None:
     store = RedisStore(place)
+    store.write(store.read(), {"flags/checkout": _targeted(), "flags/plain": new_flag(default="on")}, _NOTE)
+
+
+def _targeted() -> Json:
     rule = any_of(for_users("ann", "bob"), all_of(for_users("eve"), percentage(50)), percentage(25))
-    flag: dict[str, Json] = {**new_flag(default="off"), "targeting": build_targeting(rule)}
-    store.write(store.read(), {"flags/checkout": flag, "flags/plain": new_flag(default="on")}, _NOTE)
+    return {**new_flag(default="off"), "targeting": build_targeting(rule)}
 
 
 def _face_all(server: RedisServer, client: Client, evaluations: int) -> list[tuple[str, Faced]]:
@@ -187,6 +196,16 @@ def _start_cold(place: str, kept: Path) -> dict[str, Any]:
         "open_and_first_answer_ms_p50": statistics.median(run[2] for run in runs),
         "open_and_first_answer_ms_max": max(run[2] for run in runs),
     }
+
+
+def _start_cold_with(count: int, place: str, folder: Path) -> dict[str, Any]:
+    """The same with so many flags, each of 560 bytes of JSON."""
+    kept = folder / f"kept-{count}.json"
+    parts = {f"flags/flag-{number}": _targeted() for number in range(count)} | {"flags/plain": new_flag(default="on")}
+    name = read_redis_place(place).set_name
+    if not LastKnownGood(kept, name).write(StoredSet(Snapshot(1, "benchmark", parts), "benchmark")):
+        raise RuntimeError(str(kept))
+    return _start_cold(place, kept)
 
 
 def _fork(place: str) -> dict[str, Any]:

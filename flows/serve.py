@@ -13,6 +13,7 @@ from typing import Any
 import click
 from prefect import Flow, serve
 from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron, Interval
 from prefect.types.entrypoint import EntrypointType
 
 from flows.deploy import deploy
@@ -43,8 +44,11 @@ FLOWS: dict[str, Flow[..., Any]] = {
 WAYS = {"rollback": OF_DEPLOYMENT, "take-flag-back": OF_FLAG}
 """Whoever serves the way back makes its automations."""
 POLL_SECONDS = 1.0
-INTERVALS = {"check": 300, "hygiene": 7 * 24 * 3600}
-"""Seconds between the scheduled runs of a flow; no other has a schedule."""
+SCHEDULES = {
+    "check": Interval(300, slug="every-five-minutes"),
+    "hygiene": Cron("0 6 * * 1", timezone="UTC", slug="every-monday"),
+}
+"""As in prefect.yaml: of a deployment that was made from there, Prefect changes no schedule without its slug."""
 _OF_NO_ENVIRONMENT = frozenset({"release", "waves"})
 
 
@@ -79,7 +83,7 @@ def describe_deployment(name: str, environment: str, config: str) -> RunnerDeplo
         parameters={**place, "config": config},
         tags=["switchover", environment],
         enforce_parameter_schema=True,
-        interval=INTERVALS.get(name),
+        schedule=SCHEDULES.get(name),
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     if not isinstance(deployment, RunnerDeployment):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from switchover.cli.flags_words import describe_served
+from switchover.cli.flags_words import describe_revived, describe_served
 from switchover.cli.output import is_terminal
 from switchover.flags.snapshot import Acknowledgement, Change, Json
 from switchover.operations.flag_changes import ChangePlan
@@ -77,7 +77,8 @@ def _now(part: str, after: Json) -> str:
     if after is None:
         return f"{name if section == 'flags' else part}: gone"
     if section == "flags" and isinstance(after, dict):
-        return f"{name}: {describe_served(after)}"
+        revived = describe_revived(after)
+        return f"{name}: {describe_served(after)}" + (f"; when revived: {revived}" if revived else "")
     return f"{part}: changed"
 
 

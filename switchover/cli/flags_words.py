@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from switchover.flags.additions import Additions, read_additions
-from switchover.flags.rules import describe_rule, read_rule
+from switchover.errors import InputError
+from switchover.flags.additions import Additions, is_killed, read_additions
+from switchover.flags.change_kill import revive
+from switchover.flags.rules import Split, describe_rule, read_rule
+from switchover.flags.shares import Shares
 from switchover.flags.snapshot import Json
 
 _SHOWN = 60
@@ -32,6 +35,16 @@ def describe_served(flag: Mapping[str, Json]) -> str:
     return _describe_rules(flag, additions) + (f" (only where {wanted})" if wanted else "")
 
 
+def describe_revived(flag: Mapping[str, Json]) -> str | None:
+    """What a killed flag would serve if it were revived, on one line; None for one that is not killed."""
+    if not is_killed(flag):
+        return None
+    try:
+        return describe_served(revive(dict(flag)))
+    except InputError:
+        return "nobody can say: the targeting was changed under the kill (`show` prints it)"
+
+
 def _describe_rules(flag: Mapping[str, Json], additions: Additions) -> str:
     if additions.kill is not None:
         return f"everybody: {_with_value(flag, additions.kill)} (killed)"
@@ -54,6 +67,8 @@ def describe_flag(flag: Mapping[str, Json]) -> list[tuple[str, str]]:
     lines = [
         ("state", name_state(flag)),
         ("serves", describe_served(flag)),
+        ("when revived", describe_revived(flag) or ""),
+        ("without a key", _describe_keyless(flag)),
         ("variants", ", ".join(f"{name} = {shorten(value)}" for name, value in _variants(flag).items())),
         ("default", str(flag.get("defaultVariant") or "each caller's own")),
         ("off", additions.off or ""),
@@ -61,6 +76,17 @@ def describe_flag(flag: Mapping[str, Json]) -> list[tuple[str, str]]:
         *_describe_additions(additions),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def _describe_keyless(flag: Mapping[str, Json]) -> str:
+    """What a context without a targeting key gets of a split; empty where no split decides."""
+    rule = None if is_killed(flag) else read_rule(flag.get("targeting"))
+    outcomes = [] if rule is None else [rule.last, *(branch.outcome for branch in rule.branches)]
+    if not any(isinstance(each, Split) and Shares(each.shares).whole is None for each in outcomes):
+        return ""
+    default = flag.get("defaultVariant")
+    what = _with_value(flag, default) if isinstance(default, str) else "the caller's own default"
+    return f"{what} in place of a percentage: without a targeting key nobody can be spread"
 
 
 def shorten(value: object) -> str:
@@ -79,6 +105,7 @@ def list_entry(key: str, flag: Mapping[str, Json]) -> dict[str, Any]:
         "owner": additions.owner,
         "created": additions.created and additions.created.isoformat(),
         "expires": additions.expires and additions.expires.isoformat(),
+        "when_revived": describe_revived(flag),
         "killed": additions.kill is not None,
         "experiment": additions.experiment,
     }

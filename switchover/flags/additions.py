@@ -64,6 +64,12 @@ def read_additions(flag: Mapping[str, object]) -> Additions:
     )
 
 
+def is_killed(flag: object) -> bool:
+    """Whether the flag serves one variant to everybody, whatever its rule says. Never raises."""
+    metadata = flag.get("metadata") if isinstance(flag, Mapping) else None
+    return isinstance(metadata, Mapping) and KILL in metadata
+
+
 def off_variant(flag: Mapping[str, object]) -> str | None:
     """What a kill serves: the variant of `switchover.off`, else the only variant that is false; None where neither."""
     variants = flag.get("variants")

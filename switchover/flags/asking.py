@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias, cast
 
 from switchover.flags.bucketing import BUCKETS, split_by_pair
-from switchover.flags.context import Context
+from switchover.flags.context import TARGETING_KEY, Context
 from switchover.flags.flag_set import Answer
 from switchover.flags.resolution import CALLERS_DEFAULT, NO_METADATA, ErrorCode, Metadata, Reason, Resolution
 
@@ -24,7 +24,7 @@ def read_context(given: object) -> Context | None:
         if isinstance(given, str):
             return Context(given)
         if isinstance(given, Mapping):
-            return Context(given.get("targetingKey"), given)
+            return Context(given.get(TARGETING_KEY), given)
         # OpenFeature's own context has them too: copying it would cost more than the evaluation.
         duck = cast("Context", given)
         _ = duck.targeting_key
@@ -49,7 +49,7 @@ def unanswered(key: str, code: ErrorCode, message: str, metadata: Metadata = NO_
 def split(key: str, percent: float, context: Context) -> Resolution:
     """Whether the context's bucket by `key` is below `percent`: the one that a stored flag of that key would use.
 
-    100 is everybody, with a targeting key or without.
+    100 is everybody and 0 nobody, with a targeting key or without.
     """
     return _split(key, percent)(context)
 
@@ -57,7 +57,7 @@ def split(key: str, percent: float, context: Context) -> Resolution:
 @lru_cache(maxsize=1024)
 def _split(key: str, percent: float) -> Answer:
     on, off = (Resolution(key, value, None, Reason.SPLIT) for value in (True, False))
-    if percent >= _EVERYBODY:
-        return lambda _context: on
+    if percent >= _EVERYBODY or percent <= 0:
+        return lambda _context: on if percent > 0 else off
     nobody = unanswered(key, ErrorCode.TARGETING_KEY_MISSING, "a percentage is by targeting key, and there is none")
     return split_by_pair(key, (math.ceil(percent * BUCKETS / _EVERYBODY), BUCKETS), (on, off), nobody)

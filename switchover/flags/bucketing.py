@@ -5,14 +5,16 @@ The bucket is a share of 2**32; growing the first of two weights keeps everyone 
 
 from __future__ import annotations
 
+import functools
+import importlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import cbor2
 import mmh3
 
 from switchover.flags.context import Context
+from switchover.flags.forks import IMPORTING_BRIEFLY
 
 T = TypeVar("T")
 
@@ -52,16 +54,28 @@ def hash_value(value: object) -> int | None:
     if value is None:
         return None
     try:
-        return mmh3.hash(cbor2.dumps(normalise_numbers(value), canonical=True), 0, False)  # noqa: FBT003
+        return mmh3.mmh3_32_uintdigest(_import_dumps()(normalise_numbers(value), canonical=True))
     except Exception:  # noqa: BLE001 - the value is a caller's: cyclic, too deep or of a class that fails as it likes
         return None
+
+
+@functools.cache
+def _import_dumps() -> Callable[..., bytes]:
+    """Not before a rule needs it: most rollouts go by the targeting key, and do not."""
+    with IMPORTING_BRIEFLY:
+        dumps: Callable[..., bytes] = importlib.import_module("cbor2").dumps
+    return dumps
 
 
 def hash_pair(flag_key: str, targeting_key: object) -> int | None:
     """The bucket of a targeting key in one flag; None for a key that is empty or no text."""
     if not isinstance(targeting_key, str) or not targeting_key:
         return None
-    return hash_value([flag_key, targeting_key])
+    try:
+        raw = str.encode(targeting_key)
+        return mmh3.mmh3_32_uintdigest(_begin_pair(flag_key, len(raw)) + raw)
+    except UnicodeEncodeError:
+        return None
 
 
 def read_weights(fractions: Sequence[object]) -> tuple[list[object], list[int]] | None:

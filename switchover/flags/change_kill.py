@@ -10,17 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from switchover.flags.additions import KILL, KILLED_STATE, OFF, off_variant
+from switchover.flags.additions import KILL, KILLED_STATE, OFF, is_killed, off_variant
 from switchover.flags.change_refusals import refused, require_variant, variants_of
 from switchover.flags.definition_mistakes import show
 from switchover.flags.snapshot import Json
 
 Flag: TypeAlias = dict[str, Json]
-
-
-def is_killed(flag: Flag) -> bool:
-    """Whether the flag serves one variant to everybody, whatever its rule says."""
-    return KILL in _metadata(flag)
 
 
 def kill(flag: Flag, variant: str | None = None) -> Flag:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from switchover.flags.change_refusals import refused
 from switchover.flags.definition_mistakes import show
-from switchover.flags.rule_json import IN, OUT, build_targeting, read_rule
-from switchover.flags.rule_values import WHOLE, Rule, Split, in_percent
+from switchover.flags.rule_json import IN, OUT, build_targeting, condition_of, read_rule
+from switchover.flags.rule_values import WHOLE, Percentage, Rule, Split, in_percent
+from switchover.flags.shares import Shares, read_shares, read_spread, spread, write_shares
 from switchover.flags.snapshot import Json
 
 _TWO: Final = 2
@@ -17,17 +18,32 @@ _TWO: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the two shares stand in a targeting, the one that counts, and the weights. `last`: for everybody else."""
+    """Where two shares stand in a targeting, and which of them counts.
+
+    `is_condition`: they say who is in a branch, not what one gets. `last`: they are for everybody else.
+    """
 
     path: tuple[str | int, ...]
+    shares: Shares
     arm: int
-    weights: tuple[int, int]
-    last: bool
+    is_condition: bool = False
+    last: bool = False
 
     @property
     def percent(self) -> float:
         """The share that counts, in percent."""
-        return in_percent(self.weights[self.arm], sum(self.weights))
+        weights = [weight for _, weight in self.shares.weights]
+        return in_percent(weights[self.arm], sum(weights))
+
+    def written(self, weight: int) -> Json:
+        """What stands there with this weight (in hundredths of a percent).
+
+        The shares keep their order: the range of each grows or shrinks at its inner end alone.
+        """
+        names = [variant for variant, _ in self.shares.weights]
+        weights = [WHOLE - weight, weight] if self.arm else [weight, WHOLE - weight]
+        shares = replace(self.shares, weights=tuple(zip(names, weights, strict=True)))
+        return _write_condition(shares, weight) if self.is_condition else write_shares(shares)
 
 
 def find_percentage(targeting: Json, on: str) -> Place | None:
@@ -55,7 +71,7 @@ def with_percentage(targeting: Json, on: str, rest: str | None, weight: int) -> 
     """
     place = find_percentage(targeting, on)
     if place is not None:
-        return targeting if _is_already(place, weight) else _replaced(targeting, place, weight)
+        return targeting if _is_already(place, weight) else _put(targeting, place.path, place.written(weight))
     rule = read_rule(targeting) if targeting else Rule()
     if rule is None or isinstance(rule.last, Split):
         raise refused(
@@ -76,16 +92,21 @@ def with_percentage(targeting: Json, on: str, rest: str | None, weight: int) -> 
 
 
 def _is_already(place: Place, weight: int) -> bool:
-    return place.weights[place.arm] * WHOLE == weight * sum(place.weights)
+    """Whether nothing is to be changed; everybody and nobody are written anew, since a share may stand for them."""
+    weights = [each for _, each in place.shares.weights]
+    return 0 < weight < WHOLE and weights[place.arm] * WHOLE == weight * sum(weights)
 
 
 def _in_result(node: Json, on: str, path: tuple[str | int, ...], *, last: bool) -> Iterator[Place]:
     """The splits that the targeting can end in, and the percentages in the conditions of what ends in `on`."""
-    if not isinstance(node, dict) or len(node) != 1:
+    shares = read_shares(node)
+    if shares is not None:
+        names = [variant for variant, _ in shares.weights]
+        if len(names) == _TWO and names.count(on) == 1:
+            yield Place(path, shares, names.index(on), last=last)
         return
-    branches = node.get("if")
+    branches = node.get("if") if isinstance(node, dict) and len(node) == 1 else None
     if not isinstance(branches, list):
-        yield from _split(node, on, path, last=last)
         return
     end = len(branches) - 1
     for index, branch in enumerate(branches):
@@ -97,56 +118,50 @@ def _in_result(node: Json, on: str, path: tuple[str | int, ...], *, last: bool) 
 
 
 def _in_condition(node: Json, path: tuple[str | int, ...]) -> Iterator[Place]:
+    shares = _read_condition(node)
+    if shares is not None:
+        names = [variant for variant, _ in shares.weights]
+        yield Place(path, shares, names.index(IN), is_condition=True)
+        return
     if not isinstance(node, dict) or len(node) != 1:
         return
     [(operator, arguments)] = node.items()
-    if not isinstance(arguments, list):
-        return
-    if operator in {"and", "or"}:
+    if operator in {"and", "or"} and isinstance(arguments, list):
         for index, argument in enumerate(arguments):
             yield from _in_condition(argument, (*path, operator, index))
-    elif operator == "==" and len(arguments) == _TWO and arguments[1] == IN and isinstance(arguments[0], dict):
-        yield from _split(arguments[0], IN, (*path, "==", 0), last=False)
 
 
-def _split(node: dict[str, Json], on: str, path: tuple[str | int, ...], *, last: bool) -> Iterator[Place]:
-    shares = node.get("fractional")
-    if not isinstance(shares, list):
-        return
-    first = 1 if shares and isinstance(shares[0], dict) else 0
-    names, weights = [], []
-    for share in shares[first:]:
-        if not isinstance(share, list) or not 1 <= len(share) <= _TWO or not isinstance(share[0], str):
-            return
-        weight = share[1] if len(share) == _TWO else 1
-        if not isinstance(weight, int) or isinstance(weight, bool):
-            return
-        names.append(share[0])
-        weights.append(weight)
-    if len(names) == _TWO and names.count(on) == 1 and sum(weights) > 0 and (on != IN or OUT in names):
-        yield Place((*path, "fractional"), names.index(on), (weights[0], weights[1]), last)
+def _write_condition(shares: Shares, weight: int) -> Json:
+    """As builders write it; everybody and nobody keep what a condition written by hand has more than that."""
+    if shares.by is None and shares.weights[0][0] == IN:
+        return condition_of(Percentage(weight))
+    held: Json = {"==": [spread(shares), IN]}
+    if 0 < weight < WHOLE:
+        return held
+    return {"or": [True, held]} if weight else {"and": [False, held]}
 
 
-def _replaced(targeting: Json, place: Place, weight: int) -> Json:
-    return _put(targeting, place.path, place.arm, weight)
+def _read_condition(node: Json) -> Shares | None:
+    """The shares of those who are in and of those who are out."""
+    match node:
+        case bool():
+            return Shares(((IN, WHOLE if node else 0), (OUT, 0 if node else WHOLE)))
+        case {"==": [dict() as spread_out, "in"]} if len(node) == 1:
+            shares = read_spread(spread_out)
+            names = [] if shares is None else [variant for variant, _ in shares.weights]
+            return shares if sorted(names) == [IN, OUT] else None
+        case {"or": [True, dict() as held]} | {"and": [False, dict() as held]} if len(node) == 1:
+            shares = _read_condition(held) if "==" in held else None
+            return shares if shares is not None and shares.whole == (IN if "or" in node else OUT) else None
+    return None
 
 
-def _put(node: Json, path: tuple[str | int, ...], arm: int, weight: int) -> Json:
+def _put(node: Json, path: tuple[str | int, ...], written: Json) -> Json:
     if not path:
-        return _weighted(node, arm, weight)
+        return written
     step, rest = path[0], path[1:]
     if isinstance(node, dict) and isinstance(step, str):
-        return {**node, step: _put(node[step], rest, arm, weight)}
+        return {**node, step: _put(node[step], rest, written)}
     if isinstance(node, list) and isinstance(step, int):
-        return [_put(member, rest, arm, weight) if at == step else member for at, member in enumerate(node)]
+        return [_put(member, rest, written) if at == step else member for at, member in enumerate(node)]
     raise TypeError(path)
-
-
-def _weighted(shares: Json, arm: int, weight: int) -> Json:
-    """The two shares with new weights, in the order they had: each range grows or shrinks at its inner end alone."""
-    if not isinstance(shares, list):
-        raise TypeError(shares)
-    first = len(shares) - _TWO
-    weights = [WHOLE - weight, weight] if arm else [weight, WHOLE - weight]
-    names = [share[0] if isinstance(share, list) else share for share in shares[first:]]
-    return [*shares[:first], *([name, each] for name, each in zip(names, weights, strict=True))]

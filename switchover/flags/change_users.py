@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+from switchover.flags.context import TARGETING_KEY
 from switchover.flags.rule_json import condition_of
 from switchover.flags.rule_values import When
 from switchover.flags.snapshot import Json
-
-KEY: Final = "targetingKey"
 
 Pair: TypeAlias = "list[Json]"
 """A condition and what it leads to."""
@@ -53,15 +52,15 @@ def _without(pairs: Sequence[Pair], users: Sequence[str]) -> list[Pair]:
 
 
 def _pair(users: Sequence[str], result: Json) -> Pair:
-    return [condition_of(When(KEY, "in", tuple(users))), result]
+    return [condition_of(When(TARGETING_KEY, "in", tuple(users))), result]
 
 
 def _users_of(pair: Pair) -> list[str] | None:
     """The users of a branch for users; None for any other branch."""
     match pair[0]:
-        case {"in": [{"var": "targetingKey"}, [*members]]}:
+        case {"in": [{"var": name}, [*members]]} if name == TARGETING_KEY:
             users = [user for user in members if isinstance(user, str)]
-            return users if pair[0] == condition_of(When(KEY, "in", tuple(users))) else None
+            return users if pair[0] == condition_of(When(TARGETING_KEY, "in", tuple(users))) else None
     return None
 
 

@@ -20,9 +20,10 @@ from switchover.flags.additions import (
     OFF,
     OWNER,
     PREFIX,
+    is_killed,
     off_variant,
 )
-from switchover.flags.change_kill import Flag, edit_inside, is_killed, kill, revive
+from switchover.flags.change_kill import Flag, edit_inside, kill, revive
 from switchover.flags.change_percentage import find_percentage, with_percentage
 from switchover.flags.change_refusals import on_variant, refused, require_variant, variants_of
 from switchover.flags.change_users import with_users, without_users

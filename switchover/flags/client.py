@@ -6,18 +6,22 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Final, Self
 
 from switchover.flags.compiler import compile_set
 from switchover.flags.complaints import Complaints
-from switchover.flags.context_cache import CacheStatistics, Compiler, ContextCache
 from switchover.flags.events import Event, EventKind, Handler, Handlers
-from switchover.flags.flag_set import FlagSet
+from switchover.flags.flag_set import Compiler, FlagSet
 from switchover.flags.forks import forget, restart_in_children
 from switchover.flags.ports import FlagFeed, Recorder
 from switchover.flags.questions import Questions
 from switchover.flags.snapshot import Edits, Snapshot
 from switchover.flags.status import State, Status
+
+if TYPE_CHECKING:
+    from switchover.flags.context_cache import CacheStatistics, ContextCache
+
+_AGAIN_SECONDS: Final = 2.0
 
 
 def _compile(snapshot: Snapshot, before: FlagSet) -> FlagSet:
@@ -59,6 +63,8 @@ class Client(Questions):
         self._vouched_at = monotonic()
         self._ready = threading.Event()
         self._closed = False
+        self._refused: Snapshot | None = None
+        self._again_at = 0.0
         restart_in_children(self)
         self._start()
 
@@ -82,6 +88,16 @@ class Client(Questions):
         snapshot = self._flag_set.snapshot
         age = max(0.0, self._monotonic() - self._vouched_at)
         return Status(self._state, snapshot.version, snapshot.lineage, age, len(self._answers), self._why)
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs and metrics."""
+        return self._name
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Who counts the answers; None: nobody does."""
+        return self._recorder
 
     @property
     def cache_statistics(self) -> CacheStatistics | None:
@@ -108,15 +124,25 @@ class Client(Questions):
         self._guard("stopping the feed", self._feed.stop)
         if self._recorder is not None:
             self._guard("stopping the recorder", self._recorder.stop)
+        self._state, self._why = self._without_place(), "the client is closed"
+
+    @property
+    def served(self) -> Snapshot:
+        """The set that answers come from."""
+        return self._flag_set.snapshot
 
     def replace(self, snapshot: Snapshot) -> None:
-        """Answer from this set."""
+        """Answer from this set; where it cannot be compiled go on with the one before, and try again later."""
+        if self._closed:
+            return
         try:
             flag_set = self._compile(snapshot, self._flag_set)
         except Exception as error:  # noqa: BLE001 - the feed must live on: the next set may be the repaired one
             self._complaints.about("compiling a set", error)
-            self.lose(f"version {snapshot.version} cannot be compiled")
+            self._refused, self._again_at = snapshot, self._monotonic() + _AGAIN_SECONDS
+            self._lose_refused(snapshot)
             return
+        self._refused = None
         before, self._flag_set = self._flag_set, flag_set
         self._answers = flag_set.answers
         if self._recorder is not None:
@@ -124,8 +150,8 @@ class Client(Questions):
             self._guard("telling the recorder of a set", lambda: recorder.swapped(flag_set))
         first, self._has_set = not self._has_set, True
         self.confirm()
-        changed = _changed_keys(before, flag_set)
-        if changed and not first:
+        changed = () if first else _changed_keys(before, flag_set)
+        if changed:
             self._tell(EventKind.CHANGED, keys=changed)
 
     def apply(self, snapshot: Snapshot, edits: Edits) -> None:  # noqa: ARG002 - compiling finds them by itself
@@ -133,8 +159,11 @@ class Client(Questions):
         self.replace(snapshot)
 
     def confirm(self) -> None:
-        """The set is still the one that the place has."""
-        if not self._has_set:
+        """The set is still the one that the place has: what vouches for the answers, unless it cannot be compiled."""
+        if self._refused is not None:
+            self._retry(self._refused)
+            return
+        if self._closed or not self._has_set:
             return
         self._vouched_at = self._monotonic()
         if self._state is not State.READY:
@@ -144,8 +173,10 @@ class Client(Questions):
 
     def lose(self, why: str) -> None:
         """Go on with what there is."""
-        self._why = why
-        self._state = State.STALE if self._has_set else State.ERROR
+        state = self._without_place()
+        if self._closed or (state, why) == (self._state, self._why):
+            return
+        self._state, self._why = state, why
         self._tell(EventKind.STALE if self._has_set else EventKind.ERROR, why=why)
 
     def restart_after_fork(self) -> None:
@@ -161,7 +192,23 @@ class Client(Questions):
     def _start(self) -> None:
         if self._recorder is not None:
             self._guard("starting the recorder", self._recorder.start)
-        self._guard("starting the feed", lambda: self._feed.start(self))
+        try:
+            self._feed.start(self)
+        except Exception as error:  # noqa: BLE001 - flags are answered from what there is
+            self._complaints.about("starting the feed", error)
+            self.lose(f"the feed cannot be started: {type(error).__name__}")
+
+    def _retry(self, snapshot: Snapshot) -> None:
+        if self._monotonic() >= self._again_at:
+            self.replace(snapshot)
+        else:
+            self._lose_refused(snapshot)
+
+    def _lose_refused(self, snapshot: Snapshot) -> None:
+        self.lose(f"version {snapshot.version} cannot be compiled")
+
+    def _without_place(self) -> State:
+        return State.STALE if self._has_set else State.ERROR
 
     def _tell(self, kind: EventKind, *, keys: tuple[str, ...] = (), why: str = "") -> None:
         self._handlers.tell(Event(kind, self._flag_set.snapshot.version, keys, why))

@@ -15,7 +15,7 @@ from switchover.flags.compile_control import CONTROL
 from switchover.flags.compile_quick import choose_quick
 from switchover.flags.compile_scoped import SCOPED
 from switchover.flags.expression import SCALARS, Expression, Run, constant
-from switchover.flags.operators import OPERATORS, TESTS, Operator
+from switchover.flags.operators import TESTS, Operator, find_operator
 from switchover.flags.rule_site import Scope, Site
 
 
@@ -46,8 +46,9 @@ def _compile_member(name: str, arguments: Sequence[object], scope: Scope, site: 
     compiled = [compile_node(argument, scope, site) for argument in arguments]
     if name in SCOPED:
         return SCOPED[name](compiled, scope, site)
-    if name in OPERATORS:
-        return _compile_operator(name, compiled, scope)
+    operator = find_operator(name)
+    if operator is not None:
+        return _compile_operator(name, operator, compiled, scope)
     return _compile_unknown(name, compiled, site)
 
 
@@ -63,8 +64,7 @@ def _compile_list(nodes: list[object], scope: Scope, site: Site) -> Expression:
     return Expression(lambda scope: [run(scope) for run in runs], is_list=True)
 
 
-def _compile_operator(name: str, arguments: Sequence[Expression], scope: Scope) -> Expression:
-    operator = OPERATORS[name]
+def _compile_operator(name: str, operator: Operator, arguments: Sequence[Expression], scope: Scope) -> Expression:
     if all(argument.is_constant for argument in arguments):
         folded = _fold(operator, [argument.value for argument in arguments], scope)
         if folded is not None:
@@ -102,7 +102,7 @@ def _compile_unknown(name: object, arguments: Sequence[Expression], site: Site) 
     """An operator that nobody knows fails when it is reached, after its arguments."""
     site.unknown.append(str(name))
     first, dot, _ = str(name).partition(".")
-    is_member = bool(dot) and (first in OPERATORS or first in SCOPED)
+    is_member = bool(dot) and (first in SCOPED or find_operator(first) is not None)
 
     def fail(scope: object) -> NoReturn:
         for argument in arguments:

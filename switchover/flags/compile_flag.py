@@ -12,6 +12,8 @@ from switchover.flags.compile_targeting import compile_targeting
 from switchover.flags.evaluators import Expansion, find_references
 from switchover.flags.flag_results import FlagResults
 from switchover.flags.flag_set import Answer
+from switchover.flags.fresh_stack import on_fresh_stack
+from switchover.flags.json_values import MAX_DEPTH, is_json
 from switchover.flags.resolution import ErrorCode, Metadata, Reason, Resolution
 from switchover.flags.rule_site import RuleTooLargeError
 
@@ -48,7 +50,19 @@ class Draft:
 
 
 def compile_flag(key: str, definition: object, around: Surroundings) -> Draft:
-    """Compile one flag. Never raises: a broken flag answers an error."""
+    """Compile one flag: a broken one answers an error. Raises only where not even a thread can be started."""
+    try:
+        return _compile_here(key, definition, around)
+    except RecursionError:
+        pass
+    # That may be the depth of whoever has asked first, which must not decide what the flag is.
+    try:
+        return on_fresh_stack(lambda: _compile_here(key, definition, around))
+    except RecursionError:
+        return broken(key, around.metadata, ErrorCode.GENERAL, "the flag is nested too deeply")
+
+
+def _compile_here(key: str, definition: object, around: Surroundings) -> Draft:
     set_metadata = around.metadata
     try:
         if around.evaluators and any(name in around.evaluators for name in find_references(definition)):
@@ -59,7 +73,7 @@ def compile_flag(key: str, definition: object, around: Surroundings) -> Draft:
     except RuleTooLargeError:
         return broken(key, set_metadata, ErrorCode.PARSE_ERROR, "the targeting is too large")
     except RecursionError:
-        return broken(key, set_metadata, ErrorCode.GENERAL, "the flag is nested too deeply")
+        raise
     except Exception as problem:  # noqa: BLE001 - no set takes a process down
         return broken(key, set_metadata, ErrorCode.GENERAL, f"the flag cannot be compiled: {type(problem).__name__}")
 
@@ -114,6 +128,8 @@ def _read_flag(definition: object) -> dict[str, Any]:
         raise BrokenFlagError("the state is neither ENABLED nor DISABLED")
     if not isinstance(definition.get("variants"), dict) or not definition["variants"]:
         raise BrokenFlagError("the flag has no variants")
+    if not is_json(definition["variants"]):
+        raise BrokenFlagError(f"a variant has more than {MAX_DEPTH} levels, or something that is not of JSON")
     return definition
 
 
@@ -138,7 +154,7 @@ def _read_metadata(metadata: object) -> dict[str, Any]:
 
 def is_metadata(name: object, value: object) -> bool:
     """Whether flagd allows this as a member of metadata."""
-    return isinstance(name, str) and bool(name) and isinstance(value, (str, int, float))
+    return name != "" and is_json({name: value}) and isinstance(value, (str, int, float))
 
 
 def _read_wanted(metadata: Mapping[str, object]) -> Mapping[str, str]:

@@ -14,12 +14,11 @@ from switchover.flags.bucketing import (
     read_weights,
     split_by_pair,
 )
-from switchover.flags.context import Context
+from switchover.flags.context import TARGETING_KEY, Context
 from switchover.flags.conversions import follow, look_up, to_number
 from switchover.flags.expression import Expression, Run, Split, constant
 from switchover.flags.rule_site import Scope, Site, WholeDataNeededError
 
-TARGETING_KEY = "targetingKey"
 FLAGD = "$flagd"
 _FLAG_KEY = "$flagd.flagKey"
 

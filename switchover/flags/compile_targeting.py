@@ -8,8 +8,8 @@ from typing import Any
 from switchover.flags.choosing import Branches, Outcome, choose, guard
 from switchover.flags.compile_control import IF, compile_branches
 from switchover.flags.compile_expression import compile_node
-from switchover.flags.compile_scoped import FLAGD, TARGETING_KEY
-from switchover.flags.context import Context
+from switchover.flags.compile_scoped import FLAGD
+from switchover.flags.context import TARGETING_KEY, Context
 from switchover.flags.expression import Expression, Run
 from switchover.flags.flag_results import FlagResults
 from switchover.flags.flag_set import Answer

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
+
+TARGETING_KEY: Final = "targetingKey"
+"""What flagd's rules, OpenFeature and mappings call the targeting key."""
 
 
 class Context:

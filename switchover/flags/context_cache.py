@@ -15,16 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from switchover.flags.context import Context
-from switchover.flags.flag_set import Answer, CompiledFlag, FlagSet
+from switchover.flags.flag_set import Answer, CompiledFlag, Compiler, Flag, FlagSet
 from switchover.flags.resolution import Resolution
 from switchover.flags.snapshot import Snapshot
 
 USUAL_SECONDS: Final = 300.0
 
-Compiler: TypeAlias = Callable[[Snapshot, FlagSet], FlagSet]
-"""Makes what is answered from of a snapshot and the set before, of which it takes over what is as it was."""
-
-_Key: TypeAlias = tuple[str, str | None, bytes]
+_Key: TypeAlias = tuple[object, str | None, bytes]
+_PRIMITIVES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class ContextCache:
         self._most = most_entries
         self._monotonic = monotonic
         self._entries: OrderedDict[_Key, tuple[float, Resolution]] = OrderedDict()
-        self._wrapped: dict[str, tuple[CompiledFlag, CompiledFlag]] = {}
+        self._wrapped: dict[str, tuple[Flag, CompiledFlag]] = {}
         self._inner = FlagSet()
         self._hits = 0
         self._misses = 0
@@ -76,7 +74,8 @@ class ContextCache:
         def compile_remembering(snapshot: Snapshot, before: FlagSet) -> FlagSet:
             del before  # It is what was made here; the compiler is given what it has made itself.
             self._inner = inner = compiler(snapshot, self._inner)
-            # An evaluation that is under way keeps the entries that it began with, and cannot spoil the new ones.
+            # An evaluation that is under way keeps the entries that it began with. One that begins before the client
+            # has the new set finds the new ones, where a flag that has changed has another mark than the one before.
             self._entries = OrderedDict()
             self._wrapped = {key: self._wrap(key, flag) for key, flag in inner.compiled.items()}
             compiled = {key: wrapped for key, (_, wrapped) in self._wrapped.items()}
@@ -84,17 +83,19 @@ class ContextCache:
 
         return compile_remembering
 
-    def _wrap(self, key: str, flag: CompiledFlag) -> tuple[CompiledFlag, CompiledFlag]:
+    def _wrap(self, key: str, flag: Flag) -> tuple[Flag, CompiledFlag]:
         """A flag that is as before stays the same object: the client tells by that what has changed."""
         known = self._wrapped.get(key)
         if known is not None and known[0] is flag:
             return known
-        return flag, replace(flag, answer=self._remembering(key, flag.answer))
+        return flag, CompiledFlag(key, self._remembering(flag.answer), flag.resolutions)
 
-    def _remembering(self, flag: str, ask: Answer) -> Answer:
+    def _remembering(self, ask: Answer) -> Answer:
+        mark = object()
+
         def answer(context: Context) -> Resolution:
             entries = self._entries
-            key = _key_of(flag, context)
+            key = _key_of(mark, context)
             if key is None:
                 self._misses += 1
                 return ask(context)
@@ -118,16 +119,27 @@ class ContextCache:
         entries[key] = self._monotonic() + self._ttl, resolution
 
 
-def _key_of(flag: str, context: Context) -> _Key | None:
-    """What an answer depends on; None for a context that cannot be told from others."""
+def _key_of(mark: object, context: Context) -> _Key | None:
+    """What an answer depends on; None for a context that cannot be told from others. `mark` is the flag as it is."""
     targeting_key = context.targeting_key
     if targeting_key is not None and targeting_key.__class__ is not str:
         return None
     if not context.attributes:
-        return flag, targeting_key, b""
+        return mark, targeting_key, b""
     try:
+        attributes = dict(context.attributes)
         # As text, because 1, 1.0 and True are equal in Python and are not in JSON.
-        text = json.dumps(dict(context.attributes), sort_keys=True)
+        text = json.dumps(attributes, sort_keys=True)
+        if not _is_plain(attributes):
+            return None
     except (TypeError, ValueError, RecursionError):
         return None
-    return flag, targeting_key, hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return mark, targeting_key, hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether its text tells it from everything else: a tuple is written as a list is, and 1 as a name as "1" is."""
+    kind = value.__class__
+    if kind is dict:
+        return all(name.__class__ is str and _is_plain(member) for name, member in value.items())  # type: ignore[attr-defined]
+    return all(map(_is_plain, value)) if kind is list else kind in _PRIMITIVES  # type: ignore[call-overload]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from switchover.errors import InputError
@@ -16,7 +16,6 @@ from switchover.flags.additions import PREFIX
 from switchover.flags.definition_additions import check_metadata_value, check_prerequisites
 from switchover.flags.definition_flag import check_flag
 from switchover.flags.definition_mistakes import (
-    MAX_DEPTH,
     Mistake,
     below,
     check_json,
@@ -28,9 +27,18 @@ from switchover.flags.definition_mistakes import (
 from switchover.flags.definition_results import check_expanded, check_references, weigh_evaluators
 from switchover.flags.definition_targeting import check_rule
 from switchover.flags.flag_size import MAX_FLAG_BYTES, MAX_SET_BYTES, json_bytes
+from switchover.flags.json_values import MAX_DEPTH, is_unicode
 from switchover.flags.snapshot import SECTIONS, Json, Part, parts_of
 
-__all__ = ["MAX_FLAG_BYTES", "MAX_SET_BYTES", "Mistake", "find_mistakes", "read_document", "require_sound"]
+__all__ = [
+    "MAX_FLAG_BYTES",
+    "MAX_SET_BYTES",
+    "Mistake",
+    "find_mistakes",
+    "read_document",
+    "read_stored",
+    "require_sound",
+]
 
 TOLD: Final = 5
 """So many mistakes are told at once."""
@@ -58,9 +66,25 @@ def read_document(text: str | bytes) -> dict[Part, Json]:
     """The parts of a set that is written as flagd writes it, at most 10 MB of JSON in UTF-8.
 
     Raises `InputError` for what is no JSON (with NaN, a name given twice in an object, too many levels) and for what
-    is not laid out as a set. Whether each flag is sound is for `require_sound` to say, so that whoever only evaluates
-    can take the other flags of a set in which one is broken.
+    is not laid out as a set. Whether each flag is sound is for `require_sound` to say.
     """
+    document, mistakes = _read_layout(text)
+    return _take([*mistakes, *check_json("", document, MAX_DEPTH + LEVELS_ABOVE)], document)
+
+
+def read_stored(text: str | bytes) -> dict[Part, Json]:
+    """`read_document` for a set that is there already, so that one broken flag does not take the others along.
+
+    A part with too many levels, half a surrogate pair or a number past all bounds is handed on: its flag alone is
+    broken. Raises `InputError` as well for what is no JSON, like NaN.
+    """
+    document, mistakes = _read_layout(text, parse_constant=_refuse_constant)
+    return _take(mistakes, document)
+
+
+def _read_layout(
+    text: str | bytes, parse_constant: Callable[[str], object] | None = None
+) -> tuple[object, list[Mistake]]:
     size = len(text) if isinstance(text, bytes) else len(text.encode(errors="surrogatepass"))
     if size > MAX_SET_BYTES:
         raise InputError(
@@ -69,13 +93,18 @@ def read_document(text: str | bytes) -> dict[Part, Json]:
             found=f"{size:,} bytes",
             next_step="split the set, or take out what nobody asks for any more",
         )
-    document, has_repetitions = _parse(text)
-    mistakes = [*_check_layout(document), *check_json("", document, MAX_DEPTH + LEVELS_ABOVE)]
-    if has_repetitions:
-        mistakes += _find_repeated("", document)
+    document, has_repetitions = _parse(text, parse_constant)
+    return document, [*_check_layout(document), *(_find_repeated("", document) if has_repetitions else ())]
+
+
+def _take(mistakes: list[Mistake], document: object) -> dict[Part, Json]:
     if mistakes or not isinstance(document, dict):
         raise _refusal(tuple(mistakes))
     return parts_of(document)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name}, which JSON does not have")
 
 
 class _Repeated(dict[str, object]):
@@ -84,7 +113,7 @@ class _Repeated(dict[str, object]):
     name: str = ""
 
 
-def _parse(text: str | bytes) -> tuple[object, bool]:
+def _parse(text: str | bytes, parse_constant: Callable[[str], object] | None) -> tuple[object, bool]:
     """The document, and whether an object in it gives a name twice."""
     repetitions = []
 
@@ -98,10 +127,11 @@ def _parse(text: str | bytes) -> tuple[object, bool]:
         return repeated
 
     try:
-        document = json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text, object_pairs_hook=build)
+        whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        document = json.loads(whole, object_pairs_hook=build, parse_constant=parse_constant)
         return document, bool(repetitions)
     except RecursionError:
-        found = f"more than {MAX_DEPTH} levels"
+        found = f"more than {MAX_DEPTH} levels, many more"
     except ValueError as why:
         found = str(why)
     raise InputError("the flag set cannot be read", expected="JSON in UTF-8", found=found, next_step=_NEXT)
@@ -128,6 +158,8 @@ def _check_layout(document: object) -> Iterator[Mistake]:
             yield Mistake(name, one_of(SECTIONS), show_near(name, SECTIONS))
         elif name in SECTIONS and not isinstance(section, dict):
             yield Mistake(name, "an object", show(section))
+        elif isinstance(section, dict) and not all(map(is_unicode, section)):
+            yield Mistake(name, "names that are Unicode text", "half a surrogate pair in one")
     if "flags" not in document:
         yield Mistake("flags", "an object with the flags by their keys", "none")
 

@@ -9,7 +9,6 @@ from typing import Final
 from switchover.flags.additions import KILL
 from switchover.flags.definition_additions import check_additions, check_metadata
 from switchover.flags.definition_mistakes import (
-    MAX_DEPTH,
     Mistake,
     below,
     check_json,
@@ -26,6 +25,7 @@ from switchover.flags.definition_results import (
 )
 from switchover.flags.definition_targeting import check_rule
 from switchover.flags.flag_size import MAX_FLAG_BYTES, json_bytes
+from switchover.flags.json_values import MAX_DEPTH
 
 STATES: Final = ("ENABLED", "DISABLED")
 FLAG_KEYS: Final = ("state", "variants", "defaultVariant", "targeting", "metadata")

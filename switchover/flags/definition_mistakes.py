@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-MAX_DEPTH: Final = 100
+from switchover.flags.json_values import MAX_DEPTH, is_json, is_unicode
+
 MAX_NAME: Final = 256
 _SHOWN: Final = 60
 _NOT_IN_NAMES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -81,7 +82,8 @@ def check_name(path: str, name: object, *, what: str, slash: bool = False) -> It
 
 def check_json(path: str, value: object, deepest: int = MAX_DEPTH) -> Iterator[Mistake]:
     """What is no JSON that every reader takes: NaN, lone surrogates, too many levels, Python objects."""
-    if _is_json(value, deepest):
+    # Told at once, since most are: a path for each node of ten megabytes takes seconds.
+    if is_json(value, deepest):
         return
     todo: list[tuple[str, object, int]] = [(path, value, 1)]
     while todo:
@@ -91,7 +93,7 @@ def check_json(path: str, value: object, deepest: int = MAX_DEPTH) -> Iterator[M
             return
         if isinstance(node, dict):
             for name in node:
-                if not isinstance(name, str) or not _is_unicode(name):
+                if not isinstance(name, str) or not is_unicode(name):
                     yield Mistake(at, "names that are Unicode text", show(name))
             todo += [(below(at, str(name)), member, depth + 1) for name, member in node.items()]
         elif isinstance(node, list):
@@ -100,36 +102,12 @@ def check_json(path: str, value: object, deepest: int = MAX_DEPTH) -> Iterator[M
             yield from _check_primitive(at, node)
 
 
-def _is_json(value: object, levels: int) -> bool:
-    """The same, told at once: most flags are sound, and a path for each node of ten megabytes takes seconds."""
-    if levels <= 0:
-        return False
-    if isinstance(value, str):
-        return value.isascii() or _is_unicode(value)
-    if isinstance(value, dict):
-        return all(
-            isinstance(name, str) and (name.isascii() or _is_unicode(name)) and _is_json(member, levels - 1)
-            for name, member in value.items()
-        )
-    if isinstance(value, list):
-        return all(_is_json(member, levels - 1) for member in value)
-    return value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-
-
 def _check_primitive(path: str, value: object) -> Iterator[Mistake]:
     if isinstance(value, str):
-        if not _is_unicode(value):
+        if not is_unicode(value):
             yield Mistake(path, "Unicode text", "half a surrogate pair")
     elif isinstance(value, float):
         if not math.isfinite(value):
             yield Mistake(path, "a finite number", show(value))
     elif value is not None and not isinstance(value, bool | int):
         yield Mistake(path, "JSON", show(value))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from switchover.flags.definition_mistakes import MAX_DEPTH, Mistake, below, show, show_near
+from switchover.flags.definition_mistakes import Mistake, below, show, show_near
 from switchover.flags.flag_size import MAX_FLAG_BYTES, json_bytes
+from switchover.flags.json_values import MAX_DEPTH
 
 Found: TypeAlias = "tuple[str, object]"
 """Where a result stands and what it is: a constant, or the `$ref` whose result it is."""

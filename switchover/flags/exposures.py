@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from switchover.errors import LedgerUnreadableError, SwitchoverError
+from switchover.flags.additions import is_killed
 from switchover.flags.context import Context
 from switchover.flags.counting import AnswerCounts
 from switchover.flags.flag_set import FlagSet
@@ -19,7 +20,7 @@ from switchover.flags.outbox import Outbox
 from switchover.flags.recent import Recent
 from switchover.flags.records import Answered, Exposure, Occurrence, RecordKeeper, day_of, unit_of
 from switchover.flags.resolution import Reason, Resolution
-from switchover.flags.splits import find_split, is_killed
+from switchover.flags.splits import find_split
 
 _LOG = logging.getLogger("switchover.flags")
 
@@ -76,13 +77,12 @@ class ExposureRecorder:
         """Count the answers of this set from now on."""
         with self._counting:
             self._counts.swap(flag_set)
-            kinds = set(self._counts.kinds())
-            flags = {kind.flag for kind in kinds}
+            flags = flag_set.compiled
             self._totals = Counter({kind: count for kind, count in self._totals.items() if kind.flag in flags})
         self._experiments = {
             key: _split_rule(flag_set.snapshot.flag(key))
             for key, flag in flag_set.compiled.items()
-            if any(resolution.experiment for resolution in flag.resolutions)
+            if (made := flag.made) is not None and any(resolution.experiment for resolution in made.resolutions)
         }
 
     def exposed(self, resolution: Resolution, context: Context) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from switchover.errors import InputError, LedgerUnreadableError, TargetError
-from switchover.flags.definition import read_document
+from switchover.flags.definition import read_stored
 from switchover.flags.flag_size import MAX_SET_BYTES
 from switchover.flags.snapshot import Json, Part, Snapshot
 
+_SHOWN: Final = 300
 SCHEMA: Final = "https://flagd.dev/schema/v0/flags.json"
 _VERSION, _LINEAGE, _DIGEST = _NOTED = (
     "metadata/switchover.version",
@@ -58,7 +59,7 @@ def read_file(path: Path) -> bytes | None:
 
 def parse_file(content: bytes) -> Noted:
     """The set in it. Raises `InputError` for what is no set; whether each flag is sound is not looked at."""
-    parts = read_document(content)
+    parts = read_stored(content)
     version, lineage, digest = (parts.pop(name, None) for name in _NOTED)
     known = version if isinstance(version, int) and version > 0 and version is not True else 0
     name = lineage if isinstance(lineage, str) else ""
@@ -71,7 +72,7 @@ def write_document(snapshot: Snapshot) -> bytes:
         zip(_NOTED, (snapshot.version, snapshot.lineage, digest_of(snapshot.parts)), strict=True)
     )
     document = {"$schema": SCHEMA, **Snapshot(parts={**snapshot.parts, **noted}).document()}
-    content = f"{json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+    content = f"{to_text(document, indent=2)}\n".encode()
     if len(content) > MAX_SET_BYTES:
         raise InputError(
             "the flag set would be too big",
@@ -80,6 +81,24 @@ def write_document(snapshot: Snapshot) -> bytes:
             next_step="remove flags, or divide them between two sets",
         )
     return content
+
+
+def to_text(value: object, *, indent: int | None = None) -> str:
+    """The JSON of what came from a file, where it may have been edited: half a surrogate pair is as it was, escaped.
+
+    Raises `InputError` for what cannot be written again: a number past all bounds, thousands of levels.
+    """
+    separators = None if indent else (",", ":")
+    try:
+        text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "the flag set cannot be written",
+            expected="numbers and levels that JSON's readers take",
+            found=f"a part that somebody has edited: {error}",
+            next_step="mend it in the file, then repeat; nothing was changed",
+        ) from None
+    return text.encode(errors="backslashreplace").decode()
 
 
 def digest_of(parts: Mapping[Part, Json]) -> str:
@@ -127,7 +146,7 @@ def unreadable(path: Path, found: str) -> LedgerUnreadableError:
     return LedgerUnreadableError(
         f"the flag set in {path} is broken",
         expected="a set in flagd's schema",
-        found=found,
+        found=found if len(found) <= _SHOWN else f"{found[:_SHOWN]}…",
         next_step="mend it, or bring an older one back; nothing was changed",
     )
 

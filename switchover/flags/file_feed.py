@@ -34,7 +34,6 @@ class FileFeed:
         self._mark: _Mark = ()
         self._rereads = 0
         self._state: tuple[int, str, str] | None = None
-        self._listener: Listener | None = None
         self._lost = False
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -44,15 +43,18 @@ class FileFeed:
 
     def start(self, listener: Listener) -> None:
         """Hand over what is in the file now and watch it. In a forked child too."""
-        if listener is not self._listener:
-            self._listener, self._state, self._lost = listener, None, False
-        self._mark = ()
+        # A child must not believe what is noted here: the parent's thread may have been about to tell its listener.
+        self._state, self._lost, self._mark = None, False, ()
         self._look(listener)
         self._stopping = threading.Event()
         self._thread = threading.Thread(
             target=self._watch, args=(listener, self._stopping), name="switchover-flags-file", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._thread = None
+            listener.lose(f"no thread can be started: {error}")
 
     def stop(self) -> None:
         """End the thread."""
@@ -75,6 +77,7 @@ class FileFeed:
             self._rereads = self._rereads + 1 if mark == self._mark else 0
             self._mark = mark
             snapshot = _read(self._path)
+            state = snapshot.version, snapshot.lineage, digest_of(snapshot.parts)
         except OSError as error:
             self._mark = ()
             self._lose(listener, f"the file cannot be read: {error.strerror or type(error).__name__}")
@@ -84,17 +87,16 @@ class FileFeed:
             self._lose(listener, f"the file cannot be read: {type(error).__name__}")
         else:
             self._lost = False
-            state = snapshot.version, snapshot.lineage, digest_of(snapshot.parts)
             if state == self._state:
                 listener.confirm()
             else:
-                self._state = state
                 listener.replace(snapshot)
+                self._state = state
 
     def _lose(self, listener: Listener, why: str) -> None:
         if not self._lost:
-            self._lost = True
             listener.lose(why)
+            self._lost = True
 
 
 def _mark_of(path: Path) -> _Mark:

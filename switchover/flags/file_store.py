@@ -26,7 +26,7 @@ from switchover.flags.file_document import (
 )
 from switchover.flags.file_lock import FileLock, lock_path, locked
 from switchover.flags.file_trail import Trail, read_reach, read_trail, trail_path, write_trail
-from switchover.flags.snapshot import Acknowledgement, Change, Edits, Json, Note, Part, Snapshot, edits_between
+from switchover.flags.snapshot import Acknowledgements, Change, Edits, Json, Note, Part, Snapshot, edits_between
 from switchover.flags.writing import check_expected, conflict, first_lineage, make_change, own_edits
 
 BY_HAND: Final = Note("unknown", "the file was changed by something else", "edit")
@@ -94,9 +94,9 @@ class FileStore:
             trail, missed = _catch_up(path, look(path).snapshot)
             return tuple(reversed((*trail.changes, *missed)))[:limit]
 
-    def acknowledgements(self) -> Sequence[Acknowledgement]:
-        """None: a file does not know who reads it."""
-        return ()
+    def acknowledgements(self) -> Acknowledgements:
+        """Not known: a file does not know who reads it."""
+        return Acknowledgements(known=False)
 
 
 def look(path: Path) -> Found:
@@ -110,6 +110,8 @@ def look(path: Path) -> Found:
         raise unreadable(path, f"{error.problem.failed}: {error.problem.found}") from None
     except ValueError as error:
         raise unreadable(path, str(error)) from None
+    except RecursionError:
+        raise unreadable(path, "a part with far too many levels") from None
     if content is None and reach is None:
         return Found(Snapshot(), exists=False)
     lineage, newest = reach if reach is not None and noted.lineage in {"", reach[0]} else (noted.lineage, 0)

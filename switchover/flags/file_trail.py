@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from switchover.errors import LedgerUnreadableError
-from switchover.flags.file_document import replace_file
+from switchover.flags.file_document import replace_file, to_text
 from switchover.flags.snapshot import Change, Json, Note, Part, Snapshot
 
 MOST_CHANGES: Final = 1000
@@ -112,7 +112,7 @@ def _in_utf8(text: str) -> str:
 
 
 def _write(entry: Mapping[str, Json]) -> bytes:
-    return json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return to_text(entry).encode()
 
 
 def _parse(path: Path, line: bytes) -> Any:

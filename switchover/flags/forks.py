@@ -44,7 +44,7 @@ def _restart_all() -> None:
 
 
 class ImportLock:
-    """Held while a thread imports, and by a fork: a child made in between would wait for that import for ever."""
+    """Held by who imports while other threads run, and by a fork: a child made in between would wait for ever."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,12 +66,21 @@ class ImportLock:
             self._forking = False
             self._lock.release()
 
+    def after_fork_in_child(self) -> None:
+        """Whoever may hold it is not here."""
+        self._forking = False
+        self._lock = threading.Lock()
+
 
 IMPORTING: Final = ImportLock()
+"""For threads of our own, which may import for long."""
+IMPORTING_BRIEFLY: Final = ImportLock()
+"""For what a question may wait for."""
 
 if hasattr(os, "register_at_fork"):
-    # First the lock, then those who may want it.
-    os.register_at_fork(
-        before=IMPORTING.before_fork, after_in_parent=IMPORTING.after_fork, after_in_child=IMPORTING.after_fork
-    )
+    # First the locks, then those who may want them.
+    for _lock in (IMPORTING, IMPORTING_BRIEFLY):
+        os.register_at_fork(
+            before=_lock.before_fork, after_in_parent=_lock.after_fork, after_in_child=_lock.after_fork_in_child
+        )
     os.register_at_fork(after_in_child=_restart_all)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from switchover.flags.additions import is_killed
 from switchover.flags.served import read_served
 from switchover.flags.snapshot import Change, Json, Snapshot
 
@@ -135,7 +136,7 @@ def _judge(
         )
     killed = case.metadata.get("switchover.kill")
     if isinstance(killed, str):
-        since = _find_since(case, _is_killed)
+        since = _find_since(case, is_killed)
         if since is not None and (today - since).days >= stale_days:
             yield find(
                 FindingKind.KILLED,
@@ -152,7 +153,8 @@ def _judge(
     if counts is not None and not counts.get(case.key) and settled:
         yield find(
             FindingKind.NEVER_ASKED,
-            f"no evaluation was counted, and it is {_days(age or 0)} old",
+            f"no evaluation was counted, not even as one of all flags (a browser asks for them all), "
+            f"and it is {_days(age or 0)} old",
             f"look whether its code still runs, then {_advise_removal(case)}",
         )
     if not owner:
@@ -189,11 +191,6 @@ def _find_since(case: _Case, holds: Callable[[Json], bool]) -> date | None:
     if case.created is not None and not case.changes:
         return case.created
     return case.changes[-1].at.date() if case.changes else None
-
-
-def _is_killed(flag: Json) -> bool:
-    metadata = flag.get("metadata") if isinstance(flag, dict) else None
-    return isinstance(metadata, dict) and "switchover.kill" in metadata
 
 
 def _advise_removal(case: _Case) -> str:

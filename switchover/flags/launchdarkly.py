@@ -16,7 +16,7 @@ from switchover.errors import InputError
 from switchover.flags.client import Client
 from switchover.flags.context import Context
 from switchover.flags.context_cache import ContextCache
-from switchover.flags.flag_set import CompiledFlag, FlagSet
+from switchover.flags.flag_set import Flag, FlagSet
 from switchover.flags.launchdarkly_answers import SdkFlag, answer_all, sdk_context
 from switchover.flags.launchdarkly_watch import LINEAGE, PREFIX, Watch
 from switchover.flags.ports import Listener, Recorder
@@ -112,7 +112,7 @@ class LaunchDarkly:
         # Answers of another SDK client (before a fork) serve until here, and no longer.
         old = self._flags if self._compiled_for is sdk else {}
         flags: dict[str, SdkFlag] = {}
-        compiled: dict[str, CompiledFlag] = {}
+        compiled: dict[str, Flag] = {}
         for part, definition in snapshot.parts.items():
             key = part.removeprefix(PREFIX)
             if key in old and key in before.compiled and before.snapshot.parts.get(part) == definition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from ldclient import Context as SdkContext
@@ -31,7 +31,6 @@ _ERRORS: Final[Mapping[str, tuple[ErrorCode, str]]] = {
 _UNKNOWN_ERROR: Final = (ErrorCode.GENERAL, "LaunchDarkly's SDK could not evaluate the flag")
 _NO_KEY: Final = (ErrorCode.TARGETING_KEY_MISSING, "LaunchDarkly needs a targeting key")
 _BAD_KEY: Final = (ErrorCode.INVALID_CONTEXT, "the targeting key is not a text")
-_DEFAULT_KIND: Final = "user"
 
 # How the SDK tells answers of a flag apart: the variation's index and the parts of its reason.
 _Mark: TypeAlias = tuple[int | None, str, int | None, str | None, bool]
@@ -99,13 +98,22 @@ def answer_all(sdk: LDClient, flags: Mapping[str, SdkFlag], context: Context) ->
 
 
 def sdk_context(context: Context) -> SdkContext | None:
-    """The context for the SDK, of the kind `user` unless the attribute `kind` names another; None without a key."""
+    """The context for the SDK; None without a key.
+
+    It is of the kind `user` unless the attribute `kind` names another. One that cannot be a kind of LaunchDarkly's is
+    a matter of the application's own, which LaunchDarkly has no room for: it is left out.
+    """
     key = context.targeting_key
     if not isinstance(key, str) or not key:
         return None
+    built = _build_context(key, context.attributes, {"key"})
+    return built if built.valid else _build_context(key, context.attributes, {"key", "kind"})
+
+
+def _build_context(key: str, attributes: Mapping[str, object], left_out: Collection[str]) -> SdkContext:
     builder = SdkContext.builder(key)
-    for name, value in context.attributes.items():
-        if isinstance(name, str) and name != "key":
+    for name, value in attributes.items():
+        if isinstance(name, str) and name not in left_out:
             builder.try_set(name, value)
     return builder.build()
 

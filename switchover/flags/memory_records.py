@@ -1,4 +1,4 @@
-"""The keeper of records in this process: for the embedded default and for tests."""
+"""The keeper of records in this process: for tests. It keeps the same contract as the one in Redis."""
 
 from __future__ import annotations
 

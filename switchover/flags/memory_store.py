@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Final
 
 from switchover.flags.forks import restart_in_children
 from switchover.flags.ports import Listener
-from switchover.flags.snapshot import Acknowledgement, Change, Edits, Note, Snapshot, parts_of
+from switchover.flags.snapshot import Acknowledgement, Acknowledgements, Change, Edits, Note, Snapshot, parts_of
 from switchover.flags.writing import check_expected, first_lineage, make_change, own_edits
 
 HISTORY_LIMIT: Final = 1000
@@ -30,7 +31,8 @@ class MemoryStore:
         self._snapshot = snapshot or Snapshot()
         self._now = now
         self._history: deque[Change] = deque(maxlen=HISTORY_LIMIT)
-        self._listeners: dict[str, Listener] = {}
+        # Not kept alive: a client that nobody closes and nobody has any more is to go.
+        self._listeners: dict[str, weakref.ref[Listener]] = {}
         self._lock = threading.RLock()
         restart_in_children(self)
 
@@ -53,7 +55,7 @@ class MemoryStore:
             named = found if found.lineage else replace(found, lineage=first_lineage())
             self._snapshot = named.after(change.version, edits)
             self._history.append(change)
-            for listener in tuple(self._listeners.values()):
+            for listener in self._living().values():
                 listener.apply(self._snapshot, edits)
         return change
 
@@ -61,28 +63,36 @@ class MemoryStore:
         """Newest first."""
         return tuple(reversed(self._history))[:limit]
 
-    def acknowledgements(self) -> Sequence[Acknowledgement]:
-        """One for each started feed: all are in this process and were told within the last write."""
-        snapshot, pid = self._snapshot, os.getpid()
-        host = os.uname().nodename
-        return tuple(
-            Acknowledgement(name, host, pid, snapshot.version, snapshot.lineage, 0.0) for name in self._listeners
+    def acknowledgements(self) -> Acknowledgements:
+        """One for each started feed whose listener is still there; all are in this process."""
+        with self._lock:
+            now = self._snapshot
+            served = {name: listener.served for name, listener in self._living().items()}
+        host, pid = os.uname().nodename, os.getpid()
+        processes = (
+            Acknowledgement(name, host, pid, each.version, each.lineage, 0.0) for name, each in served.items()
         )
+        return Acknowledgements(now.version, now.lineage, processes=tuple(processes))
 
     def feed(self) -> MemoryFeed:
         """A feed for one client."""
         return MemoryFeed(self)
 
     def join(self, name: str, listener: Listener) -> None:
-        """Give the listener the set, and every change of it."""
+        """Give the listener the set, and every change of it as long as somebody else has the listener."""
         with self._lock:
             listener.replace(self._snapshot)
-            self._listeners[name] = listener
+            self._listeners = {each: weakref.ref(living) for each, living in self._living().items()}
+            self._listeners[name] = weakref.ref(listener)
 
     def leave(self, name: str) -> None:
         """No more changes."""
         with self._lock:
             self._listeners.pop(name, None)
+
+    def _living(self) -> dict[str, Listener]:
+        found = {name: reference() for name, reference in self._listeners.items()}
+        return {name: listener for name, listener in found.items() if listener is not None}
 
     def restart_after_fork(self) -> None:
         """In a child: nobody holds the lock, and the clients will join again."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from openfeature.evaluation_context import EvaluationContext
+from openfeature.event import ProviderEvent, ProviderEventDetails
 from openfeature.exception import ErrorCode as SdkErrorCode
 from openfeature.exception import ProviderNotReadyError
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
 from openfeature.flag_evaluation import Reason as SdkReason
 from openfeature.hook import Hook
-from openfeature.provider import AbstractProvider, Metadata
+from openfeature.provider import AbstractProvider, FeatureProvider, Metadata
 from openfeature.track import TrackingEventDetails
 
 from switchover.flags.client import Client
 from switchover.flags.context import NOBODY, Context
 from switchover.flags.openfeature_events import EventBridge
-from switchover.flags.resolution import CALLERS_DEFAULT, ErrorCode, Reason
+from switchover.flags.resolution import CALLERS_DEFAULT, ErrorCode, Reason, Resolution
 from switchover.flags.typed import MISFIT, Fit, fit_boolean, fit_float, fit_integer, fit_text, own
 
 Tree: TypeAlias = Sequence[FlagValueType] | Mapping[str, FlagValueType]
@@ -57,6 +58,11 @@ class SwitchoverProvider(AbstractProvider):
     def get_provider_hooks(self) -> list[Hook]:
         """None."""
         return _NO_HOOKS
+
+    def attach(self, on_emit: Callable[[FeatureProvider, ProviderEvent, ProviderEventDetails], None]) -> None:
+        """Take the SDK's way for events, when the provider is registered."""
+        super().attach(on_emit)
+        self._events.open()
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:  # noqa: ARG002 - flags need no common context
         """Wait for the first set, `wait_seconds` at most. Raises the SDK's `ProviderNotReadyError` without one."""
@@ -122,7 +128,7 @@ class SwitchoverProvider(AbstractProvider):
     def _resolve(
         self, key: str, default: Any, context: EvaluationContext | None, fit: Fit
     ) -> FlagResolutionDetails[Any]:
-        """Errors are returned: the SDK treats both ways alike, and raising costs about a microsecond more.
+        """Errors are returned: the SDK treats that like raising them.
 
         Each call gets a new object, since its fields can be assigned to; only the read-only metadata are shared.
         """
@@ -131,21 +137,22 @@ class SwitchoverProvider(AbstractProvider):
         resolution = self._ask(key, asker)
         value = resolution.value
         if resolution.error_code is not None:
-            return _fail(default, _ERROR_CODES[resolution.error_code], f"flag {key}: {resolution.error_message}")
+            code = _ERROR_CODES[resolution.error_code]
+            return _fail(default, code, f"flag {key}: {resolution.error_message}", resolution)
         if value is CALLERS_DEFAULT:
             value = default
         else:
             value = fit(value)
             if value is MISFIT:
                 found = f"flag {key}: its value is of another type ({type(resolution.value).__name__})"
-                return _fail(default, SdkErrorCode.TYPE_MISMATCH, found)
+                return _fail(default, SdkErrorCode.TYPE_MISMATCH, found, resolution)
         return FlagResolutionDetails(
             value, None, None, _REASONS[resolution.reason], resolution.variant, resolution.metadata
         )
 
 
-def _fail(default: Any, code: SdkErrorCode, message: str | None) -> FlagResolutionDetails[Any]:
-    return FlagResolutionDetails(default, code, message, SdkReason.ERROR)
+def _fail(default: Any, code: SdkErrorCode, message: str, resolution: Resolution) -> FlagResolutionDetails[Any]:
+    return FlagResolutionDetails(default, code, message, SdkReason.ERROR, None, resolution.metadata)
 
 
 def _fit_tree(value: object) -> Any:

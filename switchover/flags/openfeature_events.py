@@ -49,32 +49,45 @@ class EventBridge:
         self._lock = threading.Lock()
         self._unsubscribe: Callable[[], None] | None = None
         self._held: list[Event] | None = None
+        self._is_stopped = False
+
+    def open(self) -> None:
+        """Called when the provider is registered, before `initialize`."""
+        self._notice_fork()
+        with self._lock:
+            self._is_stopped = False
 
     def start(self) -> None:
-        """Called at the end of `initialize`."""
+        """Called at the end of `initialize`, which may be after the `stop` of a provider that was replaced meanwhile."""
+        self._notice_fork()
         with self._lock:
-            if self._unsubscribe is not None:
+            if self._is_stopped or self._unsubscribe is not None:
                 return
             self._held = []
             self._unsubscribe = self._client.subscribe(self._take)
         threading.Thread(target=self._settle, name="switchover-openfeature", daemon=True).start()
 
     def stop(self) -> None:
-        """No event from now on."""
+        """No event from now on, until `open`."""
+        self._notice_fork()
         with self._lock:
+            self._is_stopped = True
             unsubscribe, self._unsubscribe, self._held = self._unsubscribe, None, None
         if unsubscribe is not None:
             unsubscribe()
 
     def _take(self, event: Event) -> None:
-        if self._pid != os.getpid():
-            # In a forked child nobody will let go of the lock, nor settle what the parent began.
-            self._pid, self._lock, self._held = os.getpid(), threading.Lock(), None
+        self._notice_fork()
         with self._lock:
             if self._held is not None:
                 self._held.append(event)
             elif self._unsubscribe is not None:
                 self._tell(event)
+
+    def _notice_fork(self) -> None:
+        if self._pid != os.getpid():
+            # In a forked child nobody will let go of the lock, nor settle what the parent began.
+            self._pid, self._lock, self._held = os.getpid(), threading.Lock(), None
 
     def _settle(self) -> None:
         deadline = time.monotonic() + _LONGEST_REGISTRATION_SECONDS

@@ -13,13 +13,14 @@ import importlib.util
 import os
 import re
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from switchover.errors import InputError
 from switchover.flags.client import Client
-from switchover.flags.context_cache import USUAL_SECONDS, ContextCache
-from switchover.flags.memory_store import MemoryStore
 from switchover.flags.ports import FlagStore, Recorder
+
+if TYPE_CHECKING:
+    from switchover.flags.memory_store import MemoryStore
 
 _REDIS: Final = frozenset({"redis", "rediss", "unix"})
 _FORMS: Final = (
@@ -64,10 +65,12 @@ def open_store(place: str) -> FlagStore:
     kind = _kind_of(place)
     if kind == "launchdarkly":
         raise _refusal("a place that switchover may change", "launchdarkly:", "change the flags in LaunchDarkly")
-    store: FlagStore = _memory()
+    if kind == "memory":
+        return _memory()
+    store: FlagStore
     if kind == "redis":
         store = _late("redis_store").RedisStore(place)
-    elif kind == "file":
+    else:
         store = _late("file_store").FileStore(_path_in(place))
     return store
 
@@ -79,7 +82,8 @@ def _late(name: str) -> Any:
 
 @functools.cache
 def _memory() -> MemoryStore:
-    return MemoryStore()
+    store: MemoryStore = _late("memory_store").MemoryStore()
+    return store
 
 
 def _usual_recorder(place: str) -> Recorder:
@@ -92,17 +96,20 @@ def _open_launchdarkly(place: str, *, usual: bool, recorder: Recorder | None, na
     if importlib.util.find_spec("ldclient") is None:
         raise _refusal("LaunchDarkly's SDK", "it is not installed", "pip install 'switchover[launchdarkly]'")
     module = _late("launchdarkly")
-    cache = None if seconds is None else ContextCache(ttl_seconds=seconds)
+    cache = None if seconds is None else _late("context_cache").ContextCache(**seconds)
     chosen = "usual" if usual else recorder
     client: Client = module.launchdarkly_client(os.environ, recorder=chosen, cache=cache, name=name)
     return client
 
 
-def _read_cache(place: str) -> float | None:
+def _read_cache(place: str) -> dict[str, float] | None:
+    """The options of the cache; None: there is none."""
     found = re.fullmatch(r"launchdarkly:(\?cache(?:=([0-9]{1,6}(?:\.[0-9]{1,3})?))?)?", place)
     if found is None:
         raise _refusal("launchdarkly: or launchdarkly:?cache=SECONDS", "something else after it", "leave it out")
-    return None if found[1] is None else float(found[2] or USUAL_SECONDS)
+    if found[1] is None:
+        return None
+    return {"ttl_seconds": float(found[2])} if found[2] else {}
 
 
 def _kind_of(place: str) -> str:

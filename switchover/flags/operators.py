@@ -7,6 +7,7 @@ compile_expression` has the operators that decide which arguments are evaluated,
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import operator
 from collections.abc import Callable
@@ -14,13 +15,10 @@ from datetime import date
 from math import isnan
 from typing import Any, Final
 
-import semver
-
 from switchover.flags.conversions import NAN, to_bool, to_number, to_text
+from switchover.flags.forks import IMPORTING_BRIEFLY
 
 Operator = Callable[..., Any]
-
-_CACHED_CHARACTERS = 64
 
 
 def equals(a: object = None, b: object = None, *_: object) -> bool:  # noqa: PLR0911 - a ladder of types
@@ -129,51 +127,7 @@ def _compare_texts(method: Callable[[str, str], bool]) -> Operator:
     return compare
 
 
-def _parse(text: str) -> semver.Version | None:
-    """Read a version; a `v` in front and missing minor and patch numbers are allowed."""
-    if text.startswith(("v", "V")):
-        text = text[1:]
-    numbers = text.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0]
-    text = numbers + ".0" * (2 - numbers.count(".")) + text[len(numbers) :]
-    try:
-        return semver.Version.parse(text)
-    except ValueError:
-        return None
-
-
-_parse_cached = functools.lru_cache(maxsize=1024)(_parse)
-
-
-def _read_version(value: object) -> semver.Version | None:
-    """A version of a context is mostly one of a few: they are remembered, unless they are too long to be one."""
-    try:
-        text = str(value)
-    except ValueError:
-        return None  # a number of more digits than Python writes
-    return _parse_cached(text) if len(text) <= _CACHED_CHARACTERS else _parse(text)
-
-
-_VERSION_OPERATORS: Final[dict[str, Callable[[semver.Version, semver.Version], bool]]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "^": lambda a, b: a.major == b.major,
-    "~": lambda a, b: a.major == b.major and a.minor == b.minor,
-}
-
-
-def _compare_versions(*args: object) -> bool | None:
-    if len(args) != 3:  # noqa: PLR2004 - a version, an operator, a version
-        return None
-    one, other = _read_version(args[0]), _read_version(args[2])
-    compare = _VERSION_OPERATORS.get(args[1]) if isinstance(args[1], str) else None
-    return None if one is None or other is None or compare is None else compare(one, other)
-
-
-TESTS: Final[dict[str, Operator]] = {
+_TESTS: Final[dict[str, Operator]] = {
     "==": equals,
     "!=": lambda a=None, b=None, *_: not equals(a, b),
     "===": lambda a=None, b=None, *_: a == b,
@@ -187,12 +141,14 @@ TESTS: Final[dict[str, Operator]] = {
     "in": contains,
     "starts_with": _compare_texts(str.startswith),
     "ends_with": _compare_texts(str.endswith),
-    "sem_ver": _compare_versions,
 }
+_SEM_VER: Final = "sem_ver"
+
+TESTS: Final = frozenset({*_TESTS, _SEM_VER})
 """Those that give a truth, or None, so that their result needs no conversion where a truth is asked."""
 
-OPERATORS: Final[dict[str, Operator]] = {
-    **TESTS,
+_OPERATORS: Final[dict[str, Operator]] = {
+    **_TESTS,
     "+": _add,
     "*": _multiply,
     "-": _subtract,
@@ -205,3 +161,17 @@ OPERATORS: Final[dict[str, Operator]] = {
     "merge": _merge,
     "log": _log,
 }
+
+
+def find_operator(name: str) -> Operator | None:
+    """The operator of that name; None: there is none here."""
+    return _import_versions() if name == _SEM_VER else _OPERATORS.get(name)
+
+
+@functools.cache
+def _import_versions() -> Operator:
+    """Not before a rule needs it: the library takes long to import."""
+    with IMPORTING_BRIEFLY:
+        module = importlib.import_module("switchover.flags.version_operator")
+    compare: Operator = module.compare_versions
+    return compare

@@ -11,7 +11,7 @@ from typing import Protocol
 from switchover.flags.context import Context
 from switchover.flags.flag_set import FlagSet
 from switchover.flags.resolution import Resolution
-from switchover.flags.snapshot import Acknowledgement, Change, Edits, Note, Snapshot
+from switchover.flags.snapshot import Acknowledgements, Change, Edits, Note, Snapshot
 
 
 class FlagStore(Protocol):
@@ -29,21 +29,28 @@ class FlagStore(Protocol):
     def history(self, limit: int | None = None) -> Sequence[Change]:
         """The audit trail, newest first, as far back as the place keeps it."""
 
-    def acknowledgements(self) -> Sequence[Acknowledgement]:
-        """The live processes that follow this set; none where the place cannot know (a file)."""
+    def acknowledgements(self) -> Acknowledgements:
+        """The processes that follow this set, and what it is at the same moment; not `known` for a file."""
 
 
 class Listener(Protocol):
     """The application's side of a feed: the client. Called from one thread at a time, never concurrently."""
 
+    @property
+    def served(self) -> Snapshot:
+        """What answers come from now: an older set where it could not use the one that it got. May always be asked.
+
+        This is what a feed may say of the process, not what it has handed over.
+        """
+
     def replace(self, snapshot: Snapshot) -> None:
-        """This is the whole set now."""
+        """This is the whole set now. What it cannot use it tries again when a `confirm` comes."""
 
     def apply(self, snapshot: Snapshot, edits: Edits) -> None:
-        """`edits` led from the set before to this `snapshot`."""
+        """`edits` led from the set before to this `snapshot`; else like `replace`."""
 
     def confirm(self) -> None:
-        """The place has just said that the set is what we have."""
+        """The place has just said that the set is the one that was handed over last."""
 
     def lose(self, why: str) -> None:
         """The place cannot be asked: what we have may be old. Said once, until `confirm`."""
@@ -53,7 +60,11 @@ class FlagFeed(Protocol):
     """Brings the set and every change of it to a listener, from a thread of its own."""
 
     def start(self, listener: Listener) -> None:
-        """Begin; return at once when the set cannot be had at once. Never raises for a silent place."""
+        """Begin; return at once when the set cannot be had at once. Never raises for a silent place.
+
+        Hands over all it knows, also where it was started before: a fork may have come between the feed and its
+        listener.
+        """
 
     def stop(self) -> None:
         """End and join the thread. May be started again (after a fork)."""

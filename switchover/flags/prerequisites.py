@@ -8,7 +8,7 @@ from typing import Final
 
 from switchover.flags.compile_flag import Draft
 from switchover.flags.context import Context
-from switchover.flags.flag_set import Answer, CompiledFlag
+from switchover.flags.flag_set import Answer, CompiledFlag, Flag
 from switchover.flags.resolution import ErrorCode, Resolution
 
 MAX_EVALUATIONS: Final = 1000
@@ -83,17 +83,19 @@ def _turn(needs: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return users
 
 
-def finish(draft: Draft, answers: Mapping[str, Answer], problem: str | None) -> CompiledFlag:
-    """The flag, which checks its prerequisites before it answers; `answers` has those of the flags that it asks for.
+def finish(draft: Draft, needs: Mapping[str, Flag], problem: str | None) -> CompiledFlag:
+    """The flag, which checks its prerequisites before it answers; `needs` are the flags that it asks for.
 
     With a problem it answers an error, unless it is broken or switched off anyway.
     """
     if not draft.prerequisites:
         return _finish(draft, draft.answer)
+    if problem is None and not draft.prerequisites.keys() <= needs.keys():
+        problem = "the flag has prerequisites that stand in an evaluator"
     if problem is not None:
         fixed = draft.results.failure(ErrorCode.PARSE_ERROR, problem)
         return CompiledFlag(draft.results.key, lambda _context: fixed, (fixed,))
-    checks = [(answers[other], variant) for other, variant in draft.prerequisites.items()]
+    checks = [(needs[other].answer, variant) for other, variant in draft.prerequisites.items()]
     failed, answer = draft.results.prerequisite_failed(draft.off), draft.answer
 
     def answer_after_others(context: Context) -> Resolution:

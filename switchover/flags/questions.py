@@ -12,7 +12,7 @@ from switchover.flags.context import NOBODY, Context
 from switchover.flags.flag_set import Answer, FlagSet
 from switchover.flags.ports import Recorder
 from switchover.flags.resolution import CALLERS_DEFAULT, Detail, ErrorCode, Metadata, Resolution
-from switchover.flags.typed import MISFIT, TREES, detail_of, fit_anything, fit_boolean, fit_for, own
+from switchover.flags.typed import MISFIT, TREES, detail_of, fit_anything, fit_boolean, fit_for
 
 T = TypeVar("T")
 
@@ -128,8 +128,8 @@ class Questions:
         if asker is None:
             return values
         if self._flag_set.answer_all is not None:
-            found = self.resolve_all(asker)
-            return {each.flag: own(each.value) for each in found if each.value is not CALLERS_DEFAULT}
+            fitted = {each.flag: fit_anything(each.value) for each in self.resolve_all(asker)}
+            return {key: value for key, value in fitted.items() if value is not MISFIT}
         for key, answer in self._answers.items():
             try:
                 resolution = answer(asker)
@@ -137,10 +137,8 @@ class Questions:
                 self._failed(key, error)
                 continue
             resolution.count()
-            value = resolution.value
-            if value.__class__ in TREES:
-                values[key] = own(value)
-            elif value is not CALLERS_DEFAULT:
+            value = fit_anything(resolution.value) if resolution.value.__class__ in TREES else resolution.value
+            if value is not CALLERS_DEFAULT and value is not MISFIT:
                 values[key] = value
         return values
 

@@ -149,6 +149,9 @@ def _options(place: RedisPlace, patience: Patience, *, credentials: Credentials 
     if place.tls is not None:
         options |= {
             "ssl": True,
+            # The defaults differ between versions of the library.
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,
             "ssl_ca_certs": place.tls.ca,
             "ssl_certfile": place.tls.certificate,
             "ssl_keyfile": place.tls.key,

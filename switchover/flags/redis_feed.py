@@ -14,13 +14,13 @@ import threading
 from pathlib import Path
 from typing import Final, Literal
 
+from switchover.flags.forks import IMPORTING
 from switchover.flags.last_known_good import LastKnownGood, usual_path
 from switchover.flags.ports import Listener
 from switchover.flags.redis_form import StoredSet
 from switchover.flags.redis_place import RedisPlace, read_redis_place
 
 _JOIN_SECONDS: Final = 3.0
-_IMPORT_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class RedisFeed:
 
     def _run(self, listener: Listener, stopping: threading.Event) -> None:
         try:
-            with _IMPORTING:
+            with IMPORTING:
                 module = importlib.import_module("switchover.flags.redis_follower")
             module.Follower(
                 self._place, listener, self._held, self._hold, self._kept, self._name_instance(), stopping
@@ -99,36 +99,3 @@ class RedisFeed:
         if self._instance is None:
             return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         return self._instance if os.getpid() == self._maker else f"{self._instance}-{os.getpid()}"
-
-
-class _ImportLock:
-    """Held while the thread imports, and by a fork: a child made in between would wait for that import for ever."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._forking = False
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def before_fork(self) -> None:
-        """Wait for an import to end, but not for ever: it may wait for one of ours."""
-        self._forking = self._lock.acquire(timeout=_IMPORT_SECONDS)
-
-    def after_fork(self) -> None:
-        """Let the next one in."""
-        if self._forking:
-            self._forking = False
-            self._lock.release()
-
-
-_IMPORTING = _ImportLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_IMPORTING.before_fork,
-        after_in_parent=_IMPORTING.after_fork,
-        after_in_child=_IMPORTING.after_fork,
-    )

@@ -132,13 +132,14 @@ class Follower:
             self._kept.write_when_quiet(time.monotonic())
 
     def _look(self, link: RedisLink) -> None:
-        """Say what is served, hear what the set is, and see whether that is the same."""
-        served = self._held.snapshot if self._held else Snapshot()
+        """Say what is served, hear what the set is, and see whether what is held is the same."""
+        held, served = self._held_snapshot(), self._listener.served
         said: dict[str, Json] = {
             "host": self._host,
             "pid": os.getpid(),
             "version": served.version,
             "lineage": served.lineage,
+            "mark": self._held.mark if self._held and served is self._held.snapshot else "",
         }
         head = link.acknowledge(said)
         first, self._heard = not self._heard, True
@@ -150,7 +151,7 @@ class Follower:
             self._confirm()
         elif head == self._refused:
             return
-        elif not first and served.lineage == head.lineage and 0 < head.version - served.version <= _FAR_BEHIND:
+        elif not first and held.lineage == head.lineage and 0 < head.version - held.version <= _FAR_BEHIND:
             # Its entries are in the stream, or the next step finds that they are not. A connection that has just been
             # made reads all instead: what was missed comes even where reading the stream is what breaks it.
             self._behind = True

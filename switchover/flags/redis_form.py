@@ -9,8 +9,9 @@ All keys of a set carry the hash tag `{switchover:flags:<set>}`, so that a Clust
   server's clock), `who`, `why`, `action`, `edits` (a JSON object, null: removed) and `before` (one line per edit, in
   the same order: the JSON that was there, empty: none). A reader sees a gap by the numbers.
 - `<tag>:changes:former`, the stream of the lineage before, when somebody began anew.
-- `<tag>:live`, a hash: instance → JSON `{"host", "pid", "version", "lineage"}`, and `<tag>:seen`, a sorted set:
-  instance → ms since 1970 by the server's clock. Who was not seen for 5 s is swept by the next who says something.
+- `<tag>:live`, a hash: instance → JSON `{"host", "pid", "version", "lineage", "mark"}`, and `<tag>:seen`, a sorted set:
+  instance → ms since 1970 by the server's clock. Who ends takes its name away. Who falls silent without that keeps it
+  for 5 minutes, since it may hang and go on with old flags; then the next who says something sweeps it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from switchover.flags.snapshot import SECTIONS, Acknowledgement, Edits, Json, No
 MOST_BYTES: Final = 16 * 1024 * 1024
 """The most that all parts of a set may take."""
 
-LIVE_MS: Final = 5_000
+REMEMBERED_MS: Final = 300_000
+"""So long a process that fell silent is named."""
+
 HEAD_FIELDS: Final = ("version", "lineage", "mark", "size")
 
 
@@ -183,18 +186,17 @@ def read_before(edits: Edits, lines: str) -> Edits:
     return {part: _value_or_text(text) if text else None for part, text in zip(edits, texts, strict=True)}
 
 
-def read_acknowledgement(instance: bytes, text: bytes | None, seconds_ago: float) -> Acknowledgement | None:
-    """What an instance said last; None when that is not in the form."""
+def read_acknowledgement(instance: bytes, text: bytes | None, seconds_ago: float) -> Acknowledgement:
+    """What an instance said last. What is not in the form says nothing, but somebody is there who said it."""
+    name, ago = instance.decode(errors="replace"), max(0.0, seconds_ago)
     try:
         said = read_json(text or b"")
     except MalformedError:
-        return None
+        said = None
     match said:
-        case {"host": str(host), "pid": int(pid), "version": int(version), "lineage": str(lineage)}:
-            return Acknowledgement(
-                instance.decode(errors="replace"), host, pid, version, lineage, max(0.0, seconds_ago)
-            )
-    return None
+        case {"host": str(host), "pid": int(pid), "version": int(version), "lineage": str(lineage), "mark": str(mark)}:
+            return Acknowledgement(name, host, pid, version, lineage, ago, mark)
+    return Acknowledgement(name, "unknown host", 0, 0, "", ago)
 
 
 def _value_or_text(text: str) -> Json:

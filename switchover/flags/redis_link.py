@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, Re
 from switchover.flags.redis_connection import Patience, advise, explain, open_connection, send
 from switchover.flags.redis_form import (
     HEAD_FIELDS,
-    LIVE_MS,
+    REMEMBERED_MS,
     Head,
     keys_of,
     read_head,
@@ -62,7 +62,7 @@ class RedisLink:
         if self._watch:
             self._watch.look()
         keys = (self._keys.live, self._keys.seen)
-        words = (self._instance, write_json(said), str(LIVE_MS))
+        words = (self._instance, write_json(said), str(REMEMBERED_MS))
         steps = self._connection.pipeline(transaction=False)
         steps.hmget(self._keys.set, list(HEAD_FIELDS))
         send(steps, "EVALSHA", digest(ACKNOWLEDGE), 2, *keys, *words)

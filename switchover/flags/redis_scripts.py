@@ -28,7 +28,7 @@ if not size then
   size = 0
   if have[1] then for _, text in ipairs(redis.call('HVALS', set)) do size = size + #text end end
 end
-local before = {}
+local before, aside = {}, ''
 for i = 12, #ARGV, 2 do
   local old = redis.call('HGET', set, ARGV[i]) or ''
   size = size - #old + #ARGV[i + 1]
@@ -38,7 +38,10 @@ if size > tonumber(ARGV[7]) then return {'big', string.format('%.0f', size)} end
 local following = string.format('%.0f', tonumber(version) + 1)
 if version == '0' then
   lineage = ARGV[4]
-  if redis.call('EXISTS', changes) == 1 then redis.call('RENAME', changes, former) end
+  if redis.call('EXISTS', changes) == 1 then
+    redis.call('RENAME', changes, former)
+    aside = former
+  end
 end
 local now = redis.call('TIME')
 local at = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
@@ -50,6 +53,7 @@ end
 local added = add()
 if type(added) == 'table' and added.err and string.find(added.err, 'equal or smaller', 1, true) then
   redis.call('RENAME', changes, former)
+  aside = former
   added = add()
 end
 if type(added) == 'table' and added.err then return added end
@@ -57,7 +61,7 @@ for i = 12, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', set, ARGV[i]) else redis.call('HSET', set, ARGV[i], ARGV[i + 1]) end
 end
 redis.call('HSET', set, 'version', following, 'lineage', lineage, 'mark', ARGV[5], 'size', string.format('%.0f', size))
-return {'ok', following, lineage, at, lines}
+return {'ok', following, lineage, at, lines, aside}
 """
 
 ACKNOWLEDGE: Final = """
@@ -71,8 +75,8 @@ if #gone > 0 then
   redis.call('ZREM', KEYS[2], unpack(gone))
   redis.call('HDEL', KEYS[1], unpack(gone))
 end
-redis.call('PEXPIRE', KEYS[1], 60000)
-redis.call('PEXPIRE', KEYS[2], 60000)
+redis.call('PEXPIRE', KEYS[1], 2 * ARGV[3])
+redis.call('PEXPIRE', KEYS[2], 2 * ARGV[3])
 return #gone
 """
 

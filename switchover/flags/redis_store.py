@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,8 +14,9 @@ import redis
 from switchover.errors import InputError, LedgerConflictError, LedgerUnreadableError, TargetError
 from switchover.flags.redis_connection import TROUBLE, Patience, open_connection, trouble
 from switchover.flags.redis_form import (
-    LIVE_MS,
+    HEAD_FIELDS,
     MOST_BYTES,
+    REMEMBERED_MS,
     Entry,
     MalformedError,
     StoredSet,
@@ -24,15 +26,18 @@ from switchover.flags.redis_form import (
     read_before,
     read_edits,
     read_entry,
-    read_json,
+    read_head,
+    read_parts,
     split_set,
     write_json,
 )
 from switchover.flags.redis_place import RedisPlace, read_redis_place
 from switchover.flags.redis_scripts import WRITE, run_script
-from switchover.flags.snapshot import Acknowledgement, Change, Edits, Json, Note, Part, Snapshot
+from switchover.flags.snapshot import Acknowledgements, Change, Edits, Json, Note, Part, Snapshot
 
 Found = TypeVar("Found")
+
+_log = logging.getLogger(__name__)
 
 
 class RedisStore:
@@ -51,13 +56,19 @@ class RedisStore:
         return f"RedisStore({str(self._place)!r})"
 
     def read(self) -> Snapshot:
-        """The set as it is now; version 0 where there is none."""
+        """The set as it is now; version 0 where there is none.
+
+        A broken part is handed on as its text, which no flag is: the others can be changed, and it can be overwritten.
+        """
         with self._connection("the flag set could not be read") as connection:
             fields: dict[bytes, bytes] = connection.hgetall(self._keys.set)
         head, texts = self._parse(lambda: split_set(fields))
         if head is None:
             return Snapshot()
-        snapshot = Snapshot(head.version, head.lineage, {part: self._value(part, text) for part, text in texts.items()})
+        parts, broken = read_parts(texts, {})
+        for part, why in broken.items():
+            _log.warning("%s: %s is %s", self._place, part, why)
+        snapshot = Snapshot(head.version, head.lineage, parts)
         self._read = StoredSet(snapshot, head.mark)
         return snapshot
 
@@ -94,32 +105,54 @@ class RedisStore:
             return self._find_change(expected.version + 1, mark, error)
         if answer[0] != "ok":
             raise self._refusal(answer, expected)
-        _, version, lineage, at, before = answer
+        _, version, lineage, at, before, aside = answer
+        if aside:
+            _log.warning(
+                "%s: the changes before version %s stood in the way and are in %s now", self._place, version, aside
+            )
         self._read = StoredSet(Snapshot(int(version), lineage), mark)
         made = datetime.fromtimestamp(int(at) / 1000, UTC)
-        return Change(int(version), made, note, dict(edits), self._parse(lambda: read_before(edits, before)))
+        return Change(int(version), made, note, dict(edits), self._parse(lambda: read_before(edits, before)), mark)
 
     def history(self, limit: int | None = None) -> Sequence[Change]:
-        """The stream, newest first."""
+        """The stream, newest first. Entries that are none of a set's are left out, and counted in the log."""
+        changes: list[Change] = []
+        foreign, newest = 0, "+"
         with self._connection("the history could not be read") as connection:
-            found = connection.xrevrange(self._keys.changes, count=limit) if limit != 0 else []
-        return [self._parse(lambda: _change(read_entry(*entry))) for entry in found]  # noqa: B023 - called at once
+            while limit is None or len(changes) < limit:
+                count = None if limit is None else limit - len(changes)
+                found = connection.xrevrange(self._keys.changes, newest, count=count)
+                read = [one for one in map(_read_change, found) if one is not None]
+                changes += read
+                foreign += len(found) - len(read)
+                if count is None or len(found) < count:
+                    break
+                newest = f"({found[-1][0].decode()}"
+        if foreign:
+            _log.warning(
+                "%s: %d entries of %s are no changes and are left out", self._place, foreign, self._keys.changes
+            )
+        return changes
 
-    def acknowledgements(self) -> Sequence[Acknowledgement]:
-        """Those who were heard of within the last 5 s of the server's clock."""
+    def acknowledgements(self) -> Acknowledgements:
+        """Those who were heard of within the last 5 minutes of the server's clock, and the set's head with them."""
         with self._connection("the live processes could not be read") as connection:
             steps = connection.pipeline(transaction=True)
             steps.time()
+            steps.hmget(self._keys.set, list(HEAD_FIELDS))
             steps.zrange(self._keys.seen, 0, -1, withscores=True)
             steps.hgetall(self._keys.live)
-            (seconds, micros), seen, said = steps.execute()
+            (seconds, micros), fields, seen, said = steps.execute()
+        head = self._parse(lambda: read_head(fields))
         now = seconds * 1000 + micros / 1000
-        live = (
+        processes = tuple(
             read_acknowledgement(instance, said.get(instance), (now - at) / 1000)
             for instance, at in seen
-            if now - at <= LIVE_MS
+            if now - at <= REMEMBERED_MS
         )
-        return [one for one in live if one is not None]
+        if head is None:
+            return Acknowledgements(processes=processes)
+        return Acknowledgements(head.version, head.lineage, head.mark, processes)
 
     @contextmanager
     def _connection(self, failed: str) -> Iterator[Any]:
@@ -162,12 +195,6 @@ class RedisStore:
             )
         return self._unreadable("the set's `version` is missing or no number")
 
-    def _value(self, part: Part, text: bytes) -> Any:
-        try:
-            return read_json(text)
-        except MalformedError as error:
-            raise self._unreadable(f"{part} is {error}") from None
-
     def _parse(self, parse: Callable[[], Found]) -> Found:
         try:
             return parse()
@@ -206,4 +233,12 @@ def _text(part: Part, value: Json) -> str:
 
 def _change(entry: Entry) -> Change:
     edits = read_edits(entry.edits)
-    return Change(entry.version, entry.at, entry.note, edits, read_before(edits, entry.before))
+    return Change(entry.version, entry.at, entry.note, edits, read_before(edits, entry.before), entry.mark)
+
+
+def _read_change(found: tuple[bytes, Mapping[bytes, bytes]]) -> Change | None:
+    """The change of an entry; None where it is none."""
+    try:
+        return _change(read_entry(*found))
+    except MalformedError:
+        return None

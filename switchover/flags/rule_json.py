@@ -25,6 +25,7 @@ from switchover.flags.rule_values import (
     When,
     as_rule,
 )
+from switchover.flags.shares import Shares, read_shares, read_spread, spread, write_shares
 from switchover.flags.snapshot import Json
 
 _STRICT: Final[Mapping[str, str]] = {"==": "===", "!=": "!=="}
@@ -72,9 +73,9 @@ def read_rule(targeting: object) -> Rule | None:
 def _read(targeting: object) -> Rule | None:
     if not isinstance(targeting, dict) or len(targeting) != 1:
         return None
-    if "fractional" in targeting:
-        split = _read_split(targeting)
-        return None if split is None else Rule((), split)
+    split = _read_split(targeting)
+    if split is not None:
+        return Rule((), split)
     arguments = targeting.get("if")
     if not isinstance(arguments, list) or len(arguments) % 2 == 0:
         return None
@@ -91,11 +92,7 @@ def _read(targeting: object) -> Rule | None:
 
 
 def _write_outcome(outcome: Outcome | None) -> Json:
-    return _fractional(outcome.shares) if isinstance(outcome, Split) else outcome
-
-
-def _fractional(shares: tuple[tuple[str, int], ...]) -> dict[str, Json]:
-    return {"fractional": [[variant, weight] for variant, weight in shares]}
+    return write_shares(Shares(outcome.shares)) if isinstance(outcome, Split) else outcome
 
 
 def _read_outcome(result: object) -> Outcome | None:
@@ -103,28 +100,20 @@ def _read_outcome(result: object) -> Outcome | None:
 
 
 def _read_split(node: object) -> Split | None:
-    shares = node.get("fractional") if isinstance(node, dict) and len(node) == 1 else None
-    if not isinstance(shares, list) or not shares:
-        return None
-    read = []
-    for share in shares:
-        if not isinstance(share, list) or len(share) != 2 or not isinstance(share[0], str):  # noqa: PLR2004
-            return None
-        if type(share[1]) is not int or share[1] < 0:
-            return None
-        read.append((share[0], share[1]))
-    return Split(tuple(read)) if any(weight for _, weight in read) else None
+    shares = read_shares(node)
+    return None if shares is None or shares.by is not None else Split(shares.weights)
 
 
-def condition_of(audience: Audience) -> dict[str, Json]:
-    """The JsonLogic that is true for the audience."""
+def condition_of(audience: Audience) -> Json:
+    """The JsonLogic that is true for the audience; a constant for a percentage that is everybody or nobody."""
     match audience:
         case When(attribute, op, value):
             return _write_when(attribute, op, list(value) if isinstance(value, tuple) else value)
         case Groups(names):
             return {"some": [{"var": "groups"}, {"in": [{"var": ""}, list(names)]}]}
         case Percentage(weight):
-            return {"==": [_fractional(((IN, weight), (OUT, WHOLE - weight))), IN]}
+            shares = Shares(((IN, weight), (OUT, WHOLE - weight)))
+            return weight == WHOLE if shares.whole else {"==": [spread(shares), IN]}
         case AnyOf(parts):
             return {"or": [condition_of(part) for part in parts]}
         case AllOf(parts):
@@ -145,6 +134,8 @@ def _write_when(attribute: str, op: str, value: Json) -> dict[str, Json]:
 
 
 def _read_condition(node: object) -> Audience | None:
+    if isinstance(node, bool):
+        return Percentage(WHOLE if node else 0)
     if not isinstance(node, dict) or len(node) != 1:
         return None
     [(operator, arguments)] = node.items()
@@ -168,8 +159,8 @@ def _read_groups(arguments: list[object]) -> Groups | None:
 
 
 def _read_percentage(arguments: list[object]) -> Percentage | None:
-    match _read_split(arguments[0]):
-        case Split(((_, weight), (_, _))):
+    match read_spread(arguments[0]):
+        case Shares(((_, weight), (_, _)), None):
             return Percentage(weight)
     return None
 

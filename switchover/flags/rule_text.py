@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from switchover.flags.context import TARGETING_KEY
 from switchover.flags.rule_values import AllOf, AnyOf, Audience, Groups, Outcome, Percentage, Rule, Split, When
 
 _TOLD: Final = 10
@@ -33,7 +34,7 @@ def describe_rule(rule: Rule) -> str:
 def describe_audience(audience: Audience, *, inside: bool = False) -> str:
     """Whom an audience holds; `inside`: as a part of another one."""
     match audience:
-        case When("targetingKey", "in", tuple() as users):
+        case When(attribute, "in", tuple() as users) if attribute == TARGETING_KEY:
             return f"users {_list([str(user) for user in users], ', ')}"
         case When(attribute, op, value):
             return f"those whose {attribute} {_WORDS.get(op, f'is version {op[8:]}')} {_value(value)}"

@@ -54,7 +54,7 @@ class Percentage(Audience):
     """Whose bucket for this flag lies in the first `weight` hundredths of a percent, from 0 to 10000.
 
     The bucket is a matter of the flag's key and the targeting key alone: a higher weight holds everybody that a lower
-    one holds, wherever in the rule it stands.
+    one holds, wherever in the rule it stands. 0 is nobody and 10000 everybody, with a targeting key or without.
     """
 
     weight: int
@@ -140,7 +140,8 @@ class Branch:
 class Rule:
     """The first branch whose audience one is in decides; `last` where there is none, None: the default variant.
 
-    A context without a targeting key is in no bucket: a split gives it the default variant.
+    A context without a targeting key is in no bucket: a split gives it the default variant, unless one variant of the
+    split has the whole.
     """
 
     branches: tuple[Branch, ...] = ()

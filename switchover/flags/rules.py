@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from switchover.errors import InputError
+from switchover.flags.context import TARGETING_KEY
 from switchover.flags.definition_mistakes import one_of, show, show_near
 from switchover.flags.definition_targeting import FLAGD_VARIABLES, SEM_VER
 from switchover.flags.rule_json import OPERATORS, build_targeting, read_rule
@@ -55,7 +56,6 @@ __all__ = [
     "when",
 ]
 
-TARGETING_KEY: Final = "targetingKey"
 Part: TypeAlias = Audience | GradualRollout
 
 

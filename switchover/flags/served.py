@@ -60,17 +60,39 @@ def _read_branches(arguments: list[Json], read: Callable[[Json], frozenset[str]]
     at = 0
     while at + 1 < len(arguments):
         condition, branch = arguments[at : at + 2]
-        if condition is True:
+        known = _read_truth(condition)
+        if known:
             return served | read(branch)
-        if condition not in (False, None):
+        if known is None:
             served |= read(branch)
         at += 2
     return served | read(arguments[at] if at < len(arguments) else None)
 
 
+def _read_truth(condition: Json) -> bool | None:
+    """Whether the condition holds for every context; None where that depends on who asks."""
+    if condition is None or isinstance(condition, bool):
+        return bool(condition)
+    match condition:
+        case {"or": [*parts], **rest} if parts and not rest:
+            truths = {_is_surely(part) for part in parts}
+            return True if True in truths else None if None in truths else False
+        case {"and": [*parts], **rest} if parts and not rest:
+            truths = {_is_surely(part) for part in parts}
+            return False if False in truths else None if None in truths else True
+    return None
+
+
+def _is_surely(part: Json) -> bool | None:
+    return part if isinstance(part, bool) else None
+
+
 def _read_buckets(arguments: list[Json], otherwise: frozenset[str]) -> frozenset[str]:
-    """The variants of a weight above 0; a first argument that is no bucket says what is hashed."""
-    served: set[str] = set(otherwise if arguments and not isinstance(arguments[0], list) else ())
+    """The variants of a weight above 0, and what those get who have nothing that could be hashed.
+
+    A first argument that is no bucket says what is hashed; without it that is the targeting key.
+    """
+    served: set[str] = set(otherwise)
     buckets = arguments[1:] if arguments and not isinstance(arguments[0], list) else arguments
     for bucket in buckets:
         if not isinstance(bucket, list) or not bucket or not isinstance(bucket[0], str):

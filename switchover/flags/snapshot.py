@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -63,14 +63,22 @@ def parts_of(document: Mapping[str, object]) -> dict[Part, Json]:
 def edits_between(old: Mapping[Part, Json], new: Mapping[Part, Json]) -> dict[Part, Json]:
     """What has to be edited to get from one to the other."""
     changed: dict[Part, Json] = {
-        part: value for part, value in new.items() if part not in old or not _written_alike(old[part], value)
+        part: value for part, value in new.items() if part not in old or not written_alike(old[part], value)
     }
     return changed | {part: None for part in old if part not in new}
 
 
-def _written_alike(one: Json, other: Json) -> bool:
-    """1, 1.0 and true are equal in Python and three things in JSON."""
-    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def written_alike(one: object, other: object) -> bool:
+    """Whether two values are the same JSON: 1, 1.0 and true, which Python calls equal, differ.
+
+    What cannot be compared (it is no JSON, or too deep) differs. Never raises.
+    """
+    if one is other:
+        return True
+    try:
+        return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    except Exception:  # noqa: BLE001 - the values may be of any class
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +92,26 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of the audit trail: it made `version` out of the one before. `before` undoes it."""
+    """One entry of the audit trail: it made `version` out of the one before. `before` undoes it.
+
+    `mark` tells it from every other change, also from one of the same number on the other side of a failover; empty
+    where the store leaves none.
+    """
 
     version: int
     at: datetime
     note: Note
     edits: Edits
     before: Edits
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What a live process has said last: that it serves `version` of `lineage`."""
+    """What a process has said last: that it serves `version` of `lineage`, which the change with `mark` has made.
+
+    `seen_seconds_ago`: since its last sign of life. A process whose word cannot be understood has version 0.
+    """
 
     instance: str
     host: str
@@ -103,3 +119,27 @@ class Acknowledgement:
     version: int
     lineage: str
     seen_seconds_ago: float
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgements:
+    """What the processes that follow a set have said, and what the set itself is at that very moment.
+
+    Who ends takes its name away; who falls silent stays for some minutes. `known` is False where the place has no word
+    from those who read it.
+    """
+
+    version: int = 0
+    lineage: str = ""
+    mark: str = ""
+    processes: tuple[Acknowledgement, ...] = ()
+    known: bool = True
+
+    def __iter__(self) -> Iterator[Acknowledgement]:
+        """The processes."""
+        return iter(self.processes)
+
+    def __len__(self) -> int:
+        """How many processes."""
+        return len(self.processes)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from switchover.flags.additions import KILL
+from switchover.flags.additions import is_killed
+from switchover.flags.shares import read_constant
 
 _WEIGHTED = 2
 
@@ -34,16 +35,13 @@ def find_split(flag: object) -> RandomSplit | None:
     return found[0] if len(found) == 1 else None
 
 
-def is_killed(flag: object) -> bool:
-    """Whether the flag serves its kill to everybody."""
-    metadata = flag.get("metadata") if isinstance(flag, dict) else None
-    return isinstance(metadata, dict) and KILL in metadata
-
-
 def _branches(node: object) -> Iterator[tuple[int, object]]:
     arguments = _only_operator(node, "if")
     if not isinstance(arguments, list):
         yield 0, node
+        return
+    if read_constant(node) is not None:
+        yield int(arguments[0] is not True), node
         return
     for index in range(len(arguments) // 2):
         yield index, arguments[2 * index + 1]
@@ -52,6 +50,9 @@ def _branches(node: object) -> Iterator[tuple[int, object]]:
 
 
 def _weights(node: object) -> dict[str, int] | None:
+    constant = read_constant(node)
+    if constant is not None:
+        return dict(constant.weights)
     fractions = _only_operator(node, "fractional")
     if not isinstance(fractions, list) or not fractions:
         return None

@@ -13,9 +13,9 @@ class State(StrEnum):
     """No set has come yet: callers get their defaults."""
     READY = "READY"
     STALE = "STALE"
-    """The place cannot be asked: the last known values are served."""
+    """The place cannot be asked, its set cannot be used, or the client is closed: the last known values are served."""
     ERROR = "ERROR"
-    """The place cannot be asked and no set has come before: callers get their defaults."""
+    """As `STALE`, and no set has come before: callers get their defaults."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,11 +70,21 @@ def fit_nothing(value: object) -> Any:  # noqa: ARG001 - a `Fit` like the others
 
 
 def own(value: object) -> Any:
-    """The value; a deep copy where it could be changed."""
+    """The value, a deep copy where it could be changed; `MISFIT` where the stack is too short for that.
+
+    Our compiler lets nothing through that is so deep. Somebody else's SDK may, and an application may ask from deep.
+    """
+    try:
+        return _own(value)
+    except RecursionError:
+        return MISFIT
+
+
+def _own(value: object) -> Any:
     if isinstance(value, Mapping):
-        return {name: own(member) for name, member in value.items()}
+        return {name: _own(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [own(member) for member in value]
+        return [_own(member) for member in value]
     return value
 
 
@@ -138,4 +148,5 @@ def detail_of(resolution: Resolution, default: object, fit: Fit) -> Detail:
 
 
 def _word(value: object) -> str:
-    return next((word for fit, word in _WORDS.items() if fit(value) is not MISFIT), type(value).__name__)
+    unfit = "levels without end" if value.__class__ in TREES else type(value).__name__
+    return next((word for fit, word in _WORDS.items() if fit(value) is not MISFIT), unfit)

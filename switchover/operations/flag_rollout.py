@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from switchover.decide.evidence import MetricEvidence
 from switchover.errors import BusyError, FencedError, InputError, LedgerConflictError, UnhealthyError
-from switchover.flags.change_kill import is_killed
+from switchover.flags.additions import is_killed
 from switchover.flags.change_refusals import on_variant
 from switchover.flags.changes import set_percentage
 from switchover.flags.ports import FlagStore

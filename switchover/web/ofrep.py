@@ -90,7 +90,7 @@ def _report_health(client: Client) -> Endpoint:
         body = {
             "state": str(status.state),
             "version": status.version,
-            "age_seconds": None if status.age_seconds is None else round(status.age_seconds, 3),
+            "age_seconds": round(status.age_seconds, 3),
             "flags": status.flags,
         }
         return respond(200 if status.state in _SERVING else 503, json.dumps(body).encode())

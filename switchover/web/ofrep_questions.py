@@ -8,7 +8,7 @@ from typing import Final, Never
 
 from starlette.requests import ClientDisconnect, Request
 
-from switchover.flags.context import Context
+from switchover.flags.context import TARGETING_KEY, Context
 from switchover.flags.resolution import ErrorCode
 
 DEEPEST: Final = 32
@@ -42,9 +42,9 @@ def parse_context(body: bytes) -> Context:
     if not isinstance(context, dict):
         raise RefusedError(400, "the context must be a JSON object", ErrorCode.INVALID_CONTEXT)
     attributes = dict(context)
-    targeting_key = attributes.pop("targetingKey", None)
+    targeting_key = attributes.pop(TARGETING_KEY, None)
     if targeting_key is not None and not isinstance(targeting_key, str):
-        raise RefusedError(400, "the targetingKey must be a text", ErrorCode.INVALID_CONTEXT)
+        raise RefusedError(400, f"the {TARGETING_KEY} must be a text", ErrorCode.INVALID_CONTEXT)
     return Context(targeting_key, attributes)
 
 

@@ -19,15 +19,18 @@ TOKENS_VARIABLE: Final = "SWITCHOVER_OFREP_TOKENS"
 SHORTEST_TOKEN: Final = 16
 OPEN_PATHS: Final = frozenset({"/healthz"})
 
-_HASHED: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_HASHED: Final = "sha256:"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.IGNORECASE | re.ASCII)
+_DIGITS: Final = 64
 _BEARER: Final = "bearer "
 
 
 def read_tokens(environment: Mapping[str, str], path: Path | None = None) -> tuple[str, ...]:
     """The tokens of `SWITCHOVER_OFREP_TOKENS` and of the file, separated by white space or commas.
 
-    A token is a secret of at least 16 characters, or `sha256:` and the 64 hexadecimal digits of its hash. Raises
-    `InputError` when one is neither or the file cannot be read; no token is ever part of a message.
+    A token is a secret of at least 16 characters, or `sha256:` and the 64 hexadecimal digits of its hash, in either
+    case. Raises `InputError` when one is neither (what begins like a hash is never taken for a secret) or the file
+    cannot be read; no token is ever part of a message.
     """
     found = re.split(r"[\s,]+", environment.get(TOKENS_VARIABLE, "") + " " + _read_file(path))
     tokens = tuple(token for token in found if token)
@@ -65,8 +68,8 @@ def _digest_all(tokens: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def _digest(token: str, position: int) -> bytes:
-    if _HASHED.fullmatch(token):
-        return bytes.fromhex(token.partition(":")[2])
+    if token[: len(_HASHED)].lower() == _HASHED:
+        return _read_digest(token[len(_HASHED) :], position)
     if len(token) < SHORTEST_TOKEN or not token.isascii():
         raise InputError(
             f"token {position} cannot be used",
@@ -75,6 +78,18 @@ def _digest(token: str, position: int) -> bytes:
             next_step="make one, for example with `openssl rand -hex 24`",
         )
     return hashlib.sha256(token.encode("ascii")).digest()
+
+
+def _read_digest(digits: str, position: int) -> bytes:
+    if not _DIGEST.fullmatch(digits):
+        raise InputError(
+            f"token {position} cannot be used",
+            expected=f"{_HASHED} and 64 hexadecimal digits",
+            found=f"{_HASHED} and {len(digits)} characters"
+            + ("" if len(digits) != _DIGITS else ", not all of them hexadecimal digits"),
+            next_step="hash the secret anew: `sha256sum` of a file with the secret alone, without a line end",
+        )
+    return bytes.fromhex(digits)
 
 
 def _read_file(path: Path | None) -> str:

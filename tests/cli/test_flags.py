@@ -15,6 +15,7 @@ import pytest
 
 from switchover.cli.commands import LazyGroup
 from switchover.cli.flags import flags
+from switchover.cli.flags_words import describe_revived
 from switchover.cli.main import run
 from tests.cli.harness import Ran
 
@@ -100,11 +101,29 @@ def test_a_kill_serves_off_and_a_revival_brings_back_exactly_what_was(shop: Flag
     assert shop.run("list", "--json").json["flags"][0]["killed"] is True
     again = shop.run("kill", "checkout", *_WHY, "--json").json
     assert (again["changed"], again["version"]) == ([], 3)
-    shop.done("rollout", "checkout", "50")
+    told = shop.done("rollout", "checkout", "50")
+    assert "everybody: off (false) (killed); when revived: everybody: 50 % on, 50 % off" in told
+    assert "when revived" in shop.done("show", "checkout")
+    entry = shop.run("show", "checkout", "--json").json
+    assert entry["when_revived"] == "everybody: 50 % on, 50 % off"
     assert "killed" in shop.done("list")
     shop.done("undo", "4", *_WHY)
-    shop.done("revive", "checkout", *_WHY)
+    assert "checkout: everybody: 25 % on, 75 % off" in shop.done("revive", "checkout", *_WHY)
     assert shop.definition("checkout") == before
+
+
+def test_a_kill_whose_rule_was_changed_by_hand_says_that_nobody_can_say(shop: Flags) -> None:
+    shop.done("kill", "checkout", *_WHY)
+    changed = shop.definition("checkout") | {"targeting": {"if": [{"var": "x"}, "on", "off"]}}
+    assert str(describe_revived(changed)).startswith("nobody can say")
+
+
+def test_show_says_what_those_get_who_cannot_be_spread(shop: Flags) -> None:
+    shop.done("rollout", "checkout", "25")
+    assert "without a key: off (false) in place of a percentage" in " ".join(shop.done("show", "checkout").split())
+    for percent in ("0", "100"):
+        shop.done("rollout", "checkout", percent)
+        assert "without a key" not in shop.done("show", "checkout")
 
 
 def test_a_disabled_flag_gives_callers_their_own_default(shop: Flags) -> None:

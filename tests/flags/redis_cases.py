@@ -33,6 +33,10 @@ class Heard:
     confirmed: int = 0
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def served(self) -> Snapshot:
+        return self.snapshot or Snapshot()
+
     def replace(self, snapshot: Snapshot) -> None:
         with self._alone():
             self.snapshot = snapshot

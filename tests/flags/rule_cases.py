@@ -63,7 +63,7 @@ def holds(audience: Audience, person: Person) -> bool:
         case AllOf(parts):
             return all(holds(part, person) for part in parts)
         case Percentage(weight):
-            return bool(person.key) and bucket(person, WHOLE) < weight
+            return weight == WHOLE or (bool(person.key) and bucket(person, WHOLE) < weight)
         case Groups(names):
             return bool(set(names) & set(person.attributes.get("groups", ())))
         case When(attribute, op, value):
@@ -101,9 +101,13 @@ def expect(rule: Rule, person: Person, default: str) -> str:
 def _drawn(outcome: Outcome | None, person: Person) -> str | None:
     if not isinstance(outcome, Split):
         return outcome
+    whole = sum(weight for _, weight in outcome.shares)
+    for variant, weight in outcome.shares:
+        if weight == whole:
+            return variant
     if not person.key:
         return None
-    drawn, end = bucket(person, sum(weight for _, weight in outcome.shares)), 0
+    drawn, end = bucket(person, whole), 0
     for variant, weight in outcome.shares:
         end += weight
         if drawn < end:

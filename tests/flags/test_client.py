@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from switchover.flags.context import NOBODY, Context
 from switchover.flags.events import Event, EventKind
 from switchover.flags.flag_set import FlagSet
 from switchover.flags.memory_store import MemoryStore
-from switchover.flags.resolution import ErrorCode, Reason
+from switchover.flags.resolution import ErrorCode, Reason, Resolution
 from switchover.flags.rules import build_targeting, percentage
 from switchover.flags.snapshot import Note, Snapshot
 from switchover.flags.status import State
@@ -310,12 +312,108 @@ def test_a_compiler_that_fails_keeps_the_last_set(feed: Feed) -> None:
         assert (client.status.state, client.is_enabled("on")) == (State.READY, False)
 
 
-def test_a_closed_client_answers_from_what_it_had(feed: Feed) -> None:
+def test_a_set_that_could_not_be_compiled_is_not_vouched_for_and_is_tried_again(feed: Feed) -> None:
+    now, fails = [0.0], [False]
+    tried: list[int] = []
+    heard: list[Event] = []
+
+    def compiler(snapshot: Snapshot, before: FlagSet) -> FlagSet:
+        tried.append(snapshot.version)
+        if fails[0]:
+            raise MemoryError
+        return compile_set(snapshot, before=before)
+
+    with Client(feed, compiler=compiler, monotonic=lambda: now[0]) as client:
+        client.subscribe(heard.append)
+        fails[0] = True
+        feed.to.replace(a_snapshot(2, on=flag(ON_OFF, "off")))
+        for _ in range(3):
+            feed.to.confirm()
+        assert (client.status.state, client.status.why) == (State.STALE, "version 2 cannot be compiled")
+        assert (tried, feed.to.served.version) == ([1, 2], 1)
+        now[0] = 5.0
+        feed.to.confirm()
+        feed.to.lose("cut off")
+        feed.to.confirm()
+        assert (client.status.why, client.status.age_seconds, tried) == ("version 2 cannot be compiled", 5.0, [1, 2, 2])
+        fails[0], now[0] = False, 10.0
+        feed.to.confirm()
+        assert (client.status.state, client.status.age_seconds, feed.to.served.version) == (State.READY, 0, 2)
+        assert client.is_enabled("on") is False
+        feed.to.confirm()
+        assert tried == [1, 2, 2, 2]
+    kinds = [(event.kind, event.why) for event in heard]
+    failed = (EventKind.STALE, "version 2 cannot be compiled")
+    assert kinds == [failed, (EventKind.STALE, "cut off"), failed, (EventKind.READY, ""), (EventKind.CHANGED, "")]
+
+
+def test_a_feed_that_cannot_be_started_is_not_ready() -> None:
+    with Client(FailingFeed(a_snapshot())) as client:
+        assert (client.status.state, client.status.why) == (State.STALE, "the feed cannot be started: OSError")
+        assert client.is_enabled("on") is True
+    with Client(FailingFeed()) as client:
+        assert client.status.state is State.ERROR
+
+
+def test_a_closed_client_answers_from_what_it_had_and_says_that_it_is_old(feed: Feed) -> None:
     client = Client(feed)
     client.close()
     client.close()
     assert feed.stopped == 1
-    assert client.is_enabled("on") is True
+    for _ in range(2):
+        assert client.is_enabled("on") is True
+        assert (client.status.state, client.status.why) == (State.STALE, "the client is closed")
+        # A thread that was in the middle of it.
+        feed.to.replace(a_snapshot(2, on=flag(ON_OFF, "off")))
+        feed.to.confirm()
+        feed.to.lose("too late")
+
+
+def test_a_client_in_memory_that_nobody_has_any_more_goes() -> None:
+    store = MemoryStore.from_document({"flags": {"a": flag(ON_OFF, "on")}})
+    gone = weakref.ref(Client(store.feed()))
+    gc.collect()
+    assert gone() is None
+    assert list(store.acknowledgements()) == []
+    with Client(store.feed()) as client:
+        store.write(store.read(), {"flags/a": flag(ON_OFF, "off")}, NOTE)
+        assert client.is_enabled("a") is False
+        assert [each.version for each in store.acknowledgements()] == [2]
+
+
+def test_a_store_in_memory_says_of_a_client_what_it_serves() -> None:
+    def compiler(snapshot: Snapshot, before: FlagSet) -> FlagSet:
+        if snapshot.version == 2:
+            raise MemoryError
+        return compile_set(snapshot, before=before)
+
+    store = MemoryStore.from_document({"flags": {"a": flag(ON_OFF, "on")}})
+    with Client(store.feed(), compiler=compiler):
+        store.write(store.read(), {"flags/a": flag(ON_OFF, "off")}, NOTE)
+        assert [each.version for each in store.acknowledgements()] == [1]
+
+
+def test_a_value_too_deep_to_be_copied_is_no_value(feed: Feed) -> None:
+    """Our own compiler refuses such a flag; somebody else's SDK may not."""
+    deep: Any = 1
+    for _ in range(5000):
+        deep = {"a": deep}
+    resolution = Resolution("deep", deep, "x", Reason.STATIC)
+
+    def compiler(snapshot: Snapshot, before: FlagSet) -> FlagSet:
+        inner = compile_set(snapshot, before=before)
+        return replace(inner, answers={**inner.answers, "deep": lambda _context: resolution})
+
+    with Client(feed, compiler=compiler) as client:
+        assert client.get_value("deep", {"x": 1}) == {"x": 1}
+        assert client.get_value_detail("deep", {"x": 1}).error_code is ErrorCode.TYPE_MISMATCH
+        assert client.get_value_detail("deep", {}).error_message == "expected an object, found levels without end"
+        assert client.get_value("deep", None) is None
+        assert client.evaluate_all()["on"] is True
+        assert "deep" not in client.evaluate_all()
+        assert client.evaluate_all_detail()["deep"].error_code is ErrorCode.TYPE_MISMATCH
+        client._flag_set = replace(client._flag_set, answers=client._answers, answer_all=lambda _: {"deep": resolution})
+        assert client.evaluate_all() == {}
 
 
 def test_an_answer_that_raises_is_an_error_of_that_flag_alone(feed: Feed) -> None:

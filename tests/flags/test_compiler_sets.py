@@ -15,6 +15,15 @@ from switchover.flags.snapshot import Snapshot
 from tests.flags.compiler_cases import a_flag, a_set
 
 BETA = Context("k", {"beta": True})
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
 BROKEN: list[Any] = [
     None,
     7,
@@ -33,6 +42,11 @@ BROKEN: list[Any] = [
     a_flag(metadata=[1]),
     a_flag(targeting="x"),
     a_flag(targeting=[1]),
+    a_flag(variants={"on": nested(600), "off": 1}),
+    a_flag(variants={"on": nested(99), "off": 1}),
+    a_flag(variants={"on": "\ud800", "off": 1}),
+    a_flag(variants={"on": float("inf"), "off": 1}),
+    a_flag(metadata={"x": "\ud800"}),
     {**a_flag(), "surprise": 1},
     {**a_flag(), "metadata": {"switchover.prerequisites": "[1]"}},
     {**a_flag(), "metadata": {"switchover.prerequisites": 7}},
@@ -175,6 +189,13 @@ def test_a_circle_of_prerequisites_and_an_unknown_one_are_errors_of_those_flags_
     assert broken == {"a", "b", "c", "self", "user of nothing"}
     assert found["user of a circle"].reason is Reason.PREREQUISITE_FAILED
     assert found["sound"].reason is Reason.STATIC
+
+
+def test_a_disabled_flag_whose_prerequisite_is_missing_stays_while_others_change() -> None:
+    disabled = {**wants({"nothing": "on"}), "state": "DISABLED"}
+    first = a_set({"disabled": disabled, "other": a_flag()})
+    then = compile_set(Snapshot(2, "a", {"flags/disabled": disabled, "flags/other": a_flag(True)}), before=first)
+    assert then.compiled["disabled"] is first.compiled["disabled"]
 
 
 def test_a_killed_or_disabled_flag_does_not_look_at_its_prerequisites() -> None:

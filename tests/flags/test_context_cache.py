@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,8 @@ from switchover.flags.flag_set import Answer, CompiledFlag, FlagSet
 from switchover.flags.resolution import Resolution
 from switchover.flags.snapshot import Json, Snapshot
 from tests.flags.client_cases import ON_OFF, Feed, a_snapshot, flag
+
+ADA = Context("ada")
 
 
 class Remote:
@@ -141,6 +144,50 @@ def test_an_answer_that_was_under_way_during_a_change_is_not_kept(feed: Feed) ->
         assert client.is_enabled("slow") is True
         assert client.is_enabled("slow") is False
         assert cache.statistics.hits == 0
+
+
+def test_an_answer_given_while_a_change_is_taken_in_is_not_kept(remote: Remote, feed: Feed) -> None:
+    asked: list[bool] = []
+
+    class Asking(dict[str, CompiledFlag]):
+        """Asks a question as soon as the set has been compiled and before the client has it."""
+
+        def items(self) -> ItemsView[str, CompiledFlag]:
+            asked.append(client.is_enabled("on", ADA))
+            return super().items()
+
+    def compiler(snapshot: Snapshot, before: FlagSet) -> FlagSet:
+        inner = remote(snapshot, before)
+        return replace(inner, compiled=Asking(inner.compiled)) if snapshot.version > 1 else inner
+
+    with Client(feed, compiler=compiler, cache=ContextCache()) as client:
+        feed.to.replace(a_snapshot(2, on=flag(ON_OFF, "off")))
+        assert asked == [True]
+        assert client.is_enabled("on", ADA) is False
+
+
+def test_a_flag_that_is_as_it_was_is_asked_anew_after_a_change_of_another(remote: Remote, feed: Feed) -> None:
+    with Client(feed, compiler=remote, cache=ContextCache()) as client:
+        client.is_enabled("ada", ADA)
+        feed.to.replace(a_snapshot(2, on=flag(ON_OFF, "off")))
+        client.is_enabled("ada", ADA)
+        assert remote.asked == ["ada", "ada"]
+
+
+class Word(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [({"n": [1]}, {"n": (1,)}), ({"n": {"1": 1}}, {"n": {1: 1}}), ({"n": "x"}, {"n": Word("x")})]
+)
+def test_what_is_merely_written_alike_does_not_share_an_answer(
+    one: dict[str, object], other: dict[str, object], remote: Remote, feed: Feed
+) -> None:
+    with Client(feed, compiler=remote, cache=ContextCache()) as client:
+        for attributes in (one, other, other, one):
+            client.is_enabled("ada", Context("ada", attributes))
+        assert len(remote.asked) == 3
 
 
 def test_it_does_not_grow_past_its_bound(remote: Remote, feed: Feed) -> None:

@@ -23,9 +23,11 @@ from switchover.flags.client import Client
 from switchover.flags.file_feed import FileFeed
 from switchover.flags.file_store import BY_HAND, FileStore
 from switchover.flags.flag_size import MAX_SET_BYTES
+from switchover.flags.resolution import ErrorCode
 from switchover.flags.snapshot import Json, Note, Snapshot
 from switchover.flags.status import State
 from tests.flags.client_cases import ON_OFF, flag
+from tests.flags.redis_cases import Heard
 from tests.real_parts.redis_server import wait_for
 
 NOTE = Note("ada", "a test", "set")
@@ -336,6 +338,76 @@ def test_one_broken_flag_answers_an_error_and_the_others_work(path: Path) -> Non
         assert client.is_enabled("a") is True
         assert client.is_enabled("b", default=True) is True
         assert client.is_enabled_detail("c").error_code is not None
+
+
+@pytest.mark.parametrize(
+    "value", ['{"x": ' * 101 + "1" + "}" * 101, '{"x": ' * 700 + "1" + "}" * 700, '"\\ud800"', "1e999"]
+)
+def test_one_flag_that_no_store_would_keep_does_not_take_the_others_along(path: Path, value: str) -> None:
+    text = json.dumps({"flags": {"a": ON, "b": flag({"x": "HERE"}, "x")}}).replace('"HERE"', value)
+    path.write_text(text)
+    with watching(path) as client:
+        assert client.is_enabled("a") is True
+        assert client.status.state is State.READY
+        assert client.get_value_detail("b", None).error_code is ErrorCode.PARSE_ERROR
+        assert client.evaluate_all() == {"a": True}
+
+
+@pytest.mark.parametrize("value", ['{"x": ' * 101 + "1" + "}" * 101, '"\\ud800"'])
+def test_another_flag_can_be_changed_beside_such_a_one(path: Path, store: FileStore, value: str) -> None:
+    text = json.dumps({"flags": {"a": ON, "b": flag({"x": "HERE"}, "x")}}).replace('"HERE"', value)
+    path.write_text(text)
+    before = store.read()
+    store.write(before, {"flags/a": OFF}, NOTE)
+    assert store.read().flag("a") == OFF
+    assert store.read().flag("b") == before.flag("b")
+    assert store.read().version == before.version + 1
+    assert [change.version for change in store.history()] == [before.version + 1]
+
+
+def test_a_number_that_cannot_be_written_again_is_refused(path: Path, store: FileStore) -> None:
+    path.write_text('{"flags": {"b": 1e999}}')
+    content = path.read_bytes()
+    with pytest.raises(InputError, match="mend it in the file"):
+        store.write(store.read(), {"flags/a": OFF}, NOTE)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", ['{"flags": {"a": NaN}}', '{"flags": {"\\ud800": {}}}', '{"flags": %s1%s}'])
+def test_what_is_wrong_with_a_file_is_said_in_short(path: Path, content: str) -> None:
+    path.write_text(content if "%" not in content else content % ('{"xxxxxxxx": ' * 300, ', "xxxxxxxx": 2}' * 300))
+    with watching(path) as client:
+        assert client.status.state is State.ERROR
+        assert 0 < len(client.status.why) < 500
+
+
+def test_a_feed_that_begins_again_tells_all_that_it_knows(path: Path) -> None:
+    heard, feed = Heard(), FileFeed(path, interval_seconds=0.02)
+    for _ in range(2):
+        feed.start(heard)
+        feed.stop()
+    path.write_text(json.dumps({"flags": {"a": ON}}))
+    for _ in range(2):
+        feed.start(heard)
+        feed.stop()
+    assert heard.told == ["lose", "lose", "replace 1", "replace 1"]
+
+
+def test_a_file_that_nobody_can_watch_is_not_ready(path: Path) -> None:
+    path.write_text(json.dumps({"flags": {"a": ON}}))
+    script = """
+import sys, threading
+from switchover.flags.client import Client
+from switchover.flags.file_feed import FileFeed
+
+threading.stack_size(2**46)  # More than any machine has.
+client = Client(FileFeed(sys.argv[1]))
+print(client.is_enabled("a"), client.status.state, client.status.why)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.startswith("True STALE no thread can be started"), done.stderr
 
 
 def test_a_start_without_a_file_heals_when_it_comes(path: Path) -> None:

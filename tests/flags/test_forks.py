@@ -177,6 +177,41 @@ print("fine")
     assert run(script, tmp_path / "flags.json") == "fine\n"
 
 
+def test_a_child_that_is_made_while_the_last_change_is_compiled_gets_it_too(tmp_path: Path) -> None:
+    script = (
+        CHILD
+        + """
+from switchover.flags.compiler import compile_set
+
+parent, inside, go = os.getpid(), threading.Event(), threading.Event()
+
+def compiler(snapshot, before):
+    if snapshot.version > 1 and os.getpid() == parent:
+        inside.set()
+        go.wait(60)
+    return compile_set(snapshot, before=before)
+
+store = FileStore(sys.argv[1])
+store.write(Snapshot(), {"flags/a": flag(ON_OFF, "on")}, Note("x", "", "set"))
+client = Client(FileFeed(sys.argv[1]), compiler=compiler)
+store.write(store.read(), {"flags/a": flag(ON_OFF, "off")}, Note("x", "", "kill"))
+assert inside.wait(30)
+child = os.fork()
+if child == 0:
+    wait_for(lambda: client.is_enabled("a") is False)
+    assert client.status.version == 2
+    os._exit(5)
+assert os.waitpid(child, 0)[1] >> 8 == 5
+assert client.is_enabled("a") is True
+go.set()
+wait_for(lambda: client.is_enabled("a") is False)
+client.close()
+print("fine")
+"""
+    )
+    assert run(script, tmp_path / "flags.json") == "fine\n"
+
+
 def test_who_is_gone_is_not_remembered() -> None:
     before = len(forks._alive)
     client = Client(Feed(a_snapshot()))

@@ -128,7 +128,7 @@ def test_a_broken_flag_is_no_failure(flag: Json) -> None:
         ({"if": [{"==": [1, {"var": "a"}]}, "on"]}, {"on", "off"}),
         ({"if": [{"==": [1, {"var": "a"}]}, "on", "on"]}, {"on"}),
         ({"if": [True, "on", {"anything": 1}]}, {"on"}),
-        ({"fractional": [["on", 100], ["off", 0]]}, {"on"}),
+        ({"fractional": [["on", 100], ["off", 0]]}, {"on", "off"}),
         ({"fractional": [{"var": "email"}, ["on"], ["off", 1]]}, {"on", "off"}),
         ({"fractional": [["on", {"var": "a"}]]}, None),
         ({"$ref": "all"}, {"on"}),

@@ -162,8 +162,6 @@ def test_what_else_the_sdk_says_is_in_the_metadata(client: Client) -> None:
         ("plain", Context(""), ErrorCode.TARGETING_KEY_MISSING),
         ("plain", Context(7), ErrorCode.INVALID_CONTEXT),  # type: ignore[arg-type]
         ("plain", Context(["a"]), ErrorCode.INVALID_CONTEXT),  # type: ignore[arg-type]
-        ("plain", Context("ann", {"kind": "multi"}), ErrorCode.INVALID_CONTEXT),
-        ("plain", Context("ann", {"kind": "no kind"}), ErrorCode.INVALID_CONTEXT),
     ],
 )
 def test_what_cannot_be_answered_is_the_default_with_its_error_code(
@@ -201,7 +199,7 @@ def test_all_flags_at_once_are_as_one_by_one(client: Client, context: Context) -
 
 
 def test_all_flags_for_nobody_and_for_an_impossible_context_are_errors_and_no_exception(client: Client) -> None:
-    for context in (Context(), Context("ann", {"kind": "multi"})):
+    for context in (Context(), Context(7)):  # type: ignore[arg-type]
         details = client.evaluate_all_detail(context)
         assert set(details) == set(FILE["flags"])
         assert {detail.reason for detail in details.values()} == {Reason.ERROR}
@@ -219,6 +217,15 @@ def test_a_context_is_a_user_unless_it_says_what_else_it_is() -> None:
     wanted = SdkContext.builder("ann").name("Ann").anonymous(anonymous=True).set("country", "de").build()
     assert found == wanted
     assert sdk_context(Context("acme", {"kind": "organisation"})) == SdkContext.create("acme", "organisation")
+
+
+@pytest.mark.parametrize("kind", ["premium customer", "multi", "kind", "", "é"])
+def test_a_kind_that_launchdarkly_cannot_have_is_the_applications_own_and_left_out(client: Client, kind: str) -> None:
+    assert sdk_context(Context("ann", {"kind": kind, "country": "de"})) == sdk_context(ANN)
+    for key in FILE["flags"]:
+        of_a_kind = client.get_value_detail(key, "mine", Context("ann", {"kind": kind, "country": "de"}))
+        assert of_a_kind == client.get_value_detail(key, "mine", ANN)
+    assert client.evaluate_all(Context("ann", {"kind": kind, "country": "de"})) == client.evaluate_all(ANN)
 
 
 def test_a_changed_file_changes_the_answers_and_tells_which(client: Client, path: Path) -> None:

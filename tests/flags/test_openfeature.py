@@ -292,6 +292,12 @@ def test_the_metadata_of_the_flag_come_with_the_answer(ask: Ask) -> None:
     assert {"string": "1.0.2", "integer": 2, "float": 0.1, "boolean": True}.items() <= found.items()
 
 
+def test_an_error_of_a_flag_comes_with_its_metadata_too(ask: Ask) -> None:
+    details = ask("string", "metadata-flag", "fallback")
+    assert details.error_code is ErrorCode.TYPE_MISMATCH
+    assert details.flag_metadata["string"] == "1.0.2"
+
+
 def test_a_failed_prerequisite_is_a_reason_of_its_own_and_no_error(ask: Ask) -> None:
     details = ask("boolean", "needs-boolean-flag", True)  # noqa: FBT003 - as above
     assert (details.value, details.reason, details.error_code) == (False, "PREREQUISITE_FAILED", None)
@@ -454,6 +460,37 @@ def test_a_provider_that_was_shut_down_tells_nothing_more(flags: Client, place: 
     assert [event for event, _ in heard.details] == [ProviderEvent.PROVIDER_READY]
 
 
+def test_a_provider_that_is_replaced_while_it_begins_stays_silent() -> None:
+    place = Place(None)
+    with Client(place) as flags:
+        provider = SwitchoverProvider(flags, wait_seconds=PATIENCE_SECONDS)
+        told: list[ProviderEvent] = []
+        provider.attach(lambda _provider, event, _details: told.append(event))
+        beginning = threading.Thread(target=provider.initialize, args=(EvaluationContext(),))
+        beginning.start()
+        provider.shutdown()
+        place.say().replace(Snapshot(1, "tests", parts_of(DOCUMENT)))
+        place.say().confirm()
+        beginning.join()
+        place.say().lose("the place is silent")
+        provider.shutdown()  # whatever waits to settle the first state ends
+        assert told == []
+
+
+def test_a_provider_that_was_replaced_before_it_began_is_told_of_nothing() -> None:
+    with Client(Place(Snapshot(1, "tests", parts_of(DOCUMENT)))) as flags:
+        provider = SwitchoverProvider(flags)
+        told: list[ProviderEvent] = []
+        provider.attach(lambda _provider, event, _details: told.append(event))
+        provider.shutdown()
+        provider.initialize(EvaluationContext())
+        before = threading.active_count()
+        flags.close()
+        assert told == []
+        assert not [each for each in threading.enumerate() if each.name == "switchover-openfeature"]
+        assert threading.active_count() <= before
+
+
 def test_only_an_owned_client_is_closed_with_its_provider() -> None:
     kept, owned = Place(None), Place(None)
     with Client(kept) as first:
@@ -493,6 +530,40 @@ def test_a_forked_child_goes_on_with_the_provider(place: Place, client: OpenFeat
     with os.fdopen(reading) as answers:
         assert answers.read() == "bar STALE"
     assert client.get_string_value("changing-flag", "unset") == "foo"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_shuts_the_provider_down_though_the_parent_was_telling(
+    place: Place, client: OpenFeatureClient
+) -> None:
+    wait_for_status(client, ProviderStatus.READY)
+    telling, forked = threading.Event(), threading.Event()
+
+    def handle(details: EventDetails) -> None:
+        telling.set()
+        forked.wait(PATIENCE_SECONDS)
+
+    client.add_handler(ProviderEvent.PROVIDER_STALE, handle)
+    losing = threading.Thread(target=place.say().lose, args=("the place is silent",))
+    losing.start()
+    assert telling.wait(PATIENCE_SECONDS)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            stopping = threading.Thread(target=client.provider.shutdown, daemon=True)
+            stopping.start()
+            stopping.join(PATIENCE_SECONDS)
+            os.write(writing, b"waits for ever" if stopping.is_alive() else b"done")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answers:
+        said = answers.read()
+    forked.set()
+    losing.join()
+    os.waitpid(child, 0)
+    assert said == "done"
 
 
 def test_all_flags_of_the_suite_are_known(flags: Client) -> None:

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from switchover.flags.client import Client
+from switchover.flags.compiler import compile_set
+from switchover.flags.flag_set import FlagSet
 from switchover.flags.redis_feed import RedisFeed
 from switchover.flags.redis_form import keys_of
 from switchover.flags.redis_store import RedisStore
 from switchover.flags.snapshot import Edits, Snapshot
+from switchover.flags.status import State
 from tests.flags.redis_cases import NOTE, Heard, change, flag, following
 from tests.real_parts.redis_server import OLD, VERSIONS, RedisServer, redis_server, wait_for
 
@@ -126,6 +130,38 @@ def _all_at(store: RedisStore, version: int, count: int) -> list[object]:
     return list(seen) if len(seen) == count and all(ack.version == version for ack in seen) else []
 
 
+def test_a_process_that_cannot_use_a_set_says_that_it_serves_the_one_before(
+    server: RedisServer, store: RedisStore
+) -> None:
+    usable = threading.Event()
+
+    def compiler(snapshot: Snapshot, before: FlagSet) -> FlagSet:
+        if snapshot.version == 2 and not usable.is_set():
+            raise MemoryError
+        return compile_set(snapshot, before=before)
+
+    def said() -> list[int]:
+        return [each.version for each in store.acknowledgements()]
+
+    change(store)
+    feed = RedisFeed(server.place(), last_known_good=None)
+    with Client(feed, compiler=compiler) as client:
+        wait_for(lambda: said() == [1])
+        change(store)
+        wait_for(lambda: client.status.state is State.STALE)
+        link = KEYS.seen
+        with server.admin() as admin:
+            # Twice more it has said something, and Redis has confirmed the set that it holds.
+            for _ in range(2):
+                before = admin.zrange(link, 0, -1, withscores=True)
+                wait_for(lambda before=before: admin.zrange(link, 0, -1, withscores=True) != before)
+        assert said() == [1]
+        assert client.status.state is State.STALE
+        usable.set()
+        wait_for(lambda: said() == [2])
+        assert (client.status.state, client.status.version) == (State.READY, 2)
+
+
 def test_a_process_that_was_not_heard_of_for_5_s_is_not_live_and_is_swept(
     server: RedisServer, store: RedisStore
 ) -> None:
@@ -222,10 +258,11 @@ def test_a_fork_while_the_thread_still_starts_does_not_hang(server: RedisServer,
 _FORKS_AT_ONCE = """
 import os, sys, threading
 from switchover.flags.redis_feed import RedisFeed
+from switchover.flags.snapshot import Snapshot
 
 class Listener:
-    def __init__(self): self.came, self.version = threading.Event(), -1
-    def replace(self, snapshot): self.version = snapshot.version; self.came.set()
+    def __init__(self): self.came, self.version, self.served = threading.Event(), -1, Snapshot()
+    def replace(self, snapshot): self.served, self.version = snapshot, snapshot.version; self.came.set()
     def apply(self, snapshot, edits): pass
     def confirm(self): pass
     def lose(self, why): print("lost", why)

@@ -21,7 +21,7 @@ from prefect.deployments.steps import core, set_working_directory
 from prefect.workers.process import ProcessJobConfiguration
 from pydantic import BaseModel
 
-from flows.serve import FLOWS
+from flows.serve import FLOWS, SCHEDULES
 
 _FILE = Path(__file__).parents[2] / "prefect.yaml"
 _DOCUMENT: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
@@ -108,6 +108,19 @@ def test_every_field_of_a_form_has_a_type_and_a_description(deployment: dict[str
 
 def test_every_flow_has_a_deployment_and_the_served_ones_are_the_same() -> None:
     assert {_load(each).name for each in _DEPLOYMENTS} == {flow.name for flow in FLOWS.values()}
+
+
+def test_a_served_flow_has_the_schedule_of_the_file() -> None:
+    of_file = {_load(each).name: each["schedules"] for each in _DEPLOYMENTS if "schedules" in each}
+    served = {
+        FLOWS[name].name: [
+            {"slug": each.slug}
+            | ({"interval": each.interval.total_seconds()} if each.interval else {})
+            | ({"cron": each.cron, "timezone": each.timezone} if each.cron else {})
+        ]
+        for name, each in SCHEDULES.items()
+    }
+    assert served == of_file
 
 
 def test_every_deployment_says_what_it_does_and_is_found_by_its_tag() -> None:

@@ -25,11 +25,30 @@ def test_making_the_deployments_twice_makes_them_once(house: House) -> None:
     for _ in range(2):
         made = house.run_module("flows.deployments")
         assert made.returncode == 0, made.stderr
-        assert (_count(house, "deployments"), _count(house, "automations")) == (5, 2)
+        assert (_count(house, "deployments"), _count(house, "automations")) == (9, 4)
     deploy = house.server.ask("GET", f"/deployments/name/deploy/{house.environment}")
     assert deploy["entrypoint"] == "flows.deploy.deploy"
     assert deploy["parameters"] == {"environment": house.environment, "config": house.config_file}
     assert deploy["parameter_openapi_schema"]["properties"]["version"]["description"]
+
+
+@pytest.mark.slow
+def test_what_was_made_for_a_worker_can_be_served_afterwards_and_keeps_its_schedules(house: House) -> None:
+    assert house.run_module("flows.deployments").returncode == 0
+    path = f"/deployments/name/{{}}/{house.environment}"
+    toggle = house.server.ask("GET", path.format("toggle-flag"))["id"]
+    nightly = {"schedule": {"cron": "0 22 * * *", "timezone": "UTC"}, "slug": "nightly"}
+    house.server.ask("POST", f"/deployments/{toggle}/schedules", [nightly])
+    house.serve("check", "hygiene", "toggle")
+    slugs = {
+        name: [each["slug"] for each in house.server.ask("GET", path.format(name))["schedules"]]
+        for name in ("check-environment", "flag-hygiene", "toggle-flag")
+    }
+    assert slugs == {
+        "check-environment": ["every-five-minutes"],
+        "flag-hygiene": ["every-monday"],
+        "toggle-flag": ["nightly"],
+    }
 
 
 def test_a_server_that_is_not_there_is_told_in_four_lines(house: House) -> None:

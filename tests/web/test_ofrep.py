@@ -309,7 +309,15 @@ def test_tokens_come_from_the_environment_and_a_file(tmp_path: Any) -> None:
 
 
 def test_a_token_that_could_be_guessed_is_refused_and_not_shown(tmp_path: Any) -> None:
-    for token in ("hunter2", "sha256:abc", "pässwörtchen-aus-umlauten"):
+    digits = hashlib.sha256(OTHER_TOKEN.encode()).hexdigest()
+    mistyped = (
+        "sha256:abc",
+        f"sha256:{digits[:-1]}",
+        f"SHA256:{digits}0",
+        f"sha256:{digits[:-1]}g",
+        f"Sha256: {digits}",
+    )
+    for token in ("hunter2", *mistyped, "pässwörtchen-aus-umlauten"):
         with pytest.raises(InputError) as caught:
             read_tokens({"SWITCHOVER_OFREP_TOKENS": token})
         assert token not in str(caught.value)
@@ -317,6 +325,16 @@ def test_a_token_that_could_be_guessed_is_refused_and_not_shown(tmp_path: Any) -
         ofrep_app(flags, ["short"])
     with pytest.raises(InputError, match="no-such-file"):
         read_tokens({}, tmp_path / "no-such-file")
+
+
+@pytest.mark.parametrize("prefix", ["sha256:", "SHA256:"])
+@pytest.mark.parametrize("is_upper", [False, True])
+def test_a_hash_in_either_case_lets_the_secret_in_and_not_itself(prefix: str, is_upper: bool) -> None:  # noqa: FBT001
+    digits = hashlib.sha256(OTHER_TOKEN.encode()).hexdigest()
+    hashed = prefix + (digits.upper() if is_upper else digits)
+    with serving(Place(Snapshot(1, "tests", parts_of(DOCUMENT))), hashed) as service:
+        assert service.one("boolean-flag", headers={"X-API-Key": OTHER_TOKEN}).status == 200
+        assert service.one("boolean-flag", headers={"X-API-Key": hashed}).status == 401
 
 
 # Pages of other sites.
