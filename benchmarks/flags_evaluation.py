@@ -85,10 +85,9 @@ def _our_client() -> System:
 
 
 def _our_closures() -> System:
-    answers = compile_set(Snapshot(1, "benchmark", parts_of(document()))).answers
-    return System(
-        "switchover, compiled flag alone", {case: answers[case] for case in CASES}, [Context(key) for key in KEYS]
-    )
+    flags = compile_set(Snapshot(1, "benchmark", parts_of(document()))).compiled
+    calls = {case: flags[case].answer for case in CASES}
+    return System("switchover, compiled flag alone", calls, [Context(key) for key in KEYS])
 
 
 def _flagd() -> System:

@@ -44,7 +44,7 @@ def prove(flags: FlagPlace, version: int, wait_seconds: float) -> int:
         raise TargetError(
             f"version {version} of the flags is not proven",
             expected=f"every live process to confirm it within {wait_seconds:g} s",
-            found=f"no word from {missing}" if proof.known else "a place that has no word from those who read it",
+            found=f"no word from {missing}" if missing else proof.why,
             next_step="the change itself is made; look at these processes",
         )
     return len(proof.acknowledged)

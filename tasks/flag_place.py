@@ -12,7 +12,7 @@ from switchover.cli.flags_place import find_place
 from switchover.flags.experiment_store import RedisRecords
 from switchover.flags.opening import open_store
 from switchover.flags.ports import FlagStore
-from switchover.flags.records import RecordKeeper
+from switchover.flags.records import ExperimentKeeper
 
 _log = logging.getLogger("prefect.flow_runs.switchover")
 _KEEPS_RECORDS = ("redis", "unix:")
@@ -33,7 +33,7 @@ class FlagPlace:
         """The store. Raises `InputError`."""
         return open_store(self.read())
 
-    def open_records(self) -> RecordKeeper | None:
+    def open_records(self) -> ExperimentKeeper | None:
         """What applications have counted; None where the place keeps no records."""
         place = self.read()
         return RedisRecords(place) if place.startswith(_KEEPS_RECORDS) else None

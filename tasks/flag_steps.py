@@ -6,7 +6,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from switchover.decide.report import Look
-from switchover.flags.records import RecordKeeper
+from switchover.flags.records import ExperimentKeeper
 from switchover.flags.rollout_trail import FlagRollout, is_experiment
 from switchover.model import Observation, Verdict
 from switchover.operations.flag_rollout import FlagSight, open_flag_sight, plan_flag_rollout, raise_flag, watch_flag
@@ -132,6 +132,6 @@ def take_share_back(flags: FlagPlace, failed_run: str, flag: str | None, reason:
     return change.version
 
 
-def _open_errors(flags: FlagPlace, rollout: FlagRollout) -> RecordKeeper | None:
+def _open_errors(flags: FlagPlace, rollout: FlagRollout) -> ExperimentKeeper | None:
     """Where the errors of each variant are counted, when the flag is an experiment."""
     return flags.open_records() if is_experiment(flags.open().read(), rollout.flag) else None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from switchover.adapters.flag_calls import METHODS, Asks, FlagCall, Method
-from switchover.adapters.flag_literals import Literals, is_harmless
+from switchover.adapters.flag_effects import Effects
+from switchover.adapters.flag_literals import Literals
 from switchover.flags.snapshot import Json
 
 _TYPES: Mapping[Asks, type | tuple[type, ...]] = {
@@ -55,7 +56,7 @@ def replace_call(
         raise CannotReplaceError("its arguments are unpacked")
     if method.asks is Asks.BRANCH:
         return _choose_branch(call, answer, literals, place=place, part=part, inlines=inlines)
-    _refuse_effects(call, call.args)
+    _refuse_effects(call, call.args, literals.effects)
     return literals.make(_choose_value(call, method, answer, part), place, quote=quote)
 
 
@@ -114,7 +115,7 @@ def _choose_branch(
         raise CannotReplaceError("only the variant of the detail is read, and the function would not be called")
     functions = _find_functions(call)
     chosen = functions["on" if answer.value else "off"]
-    _refuse_effects(call, [each for each in call.args if each is not chosen])
+    _refuse_effects(call, [each for each in call.args if each is not chosen], literals.effects)
     function = chosen.value
     if isinstance(function, cst.Lambda) and inlines and not _has_parameters(function) and not _binds(function.body):
         return literals.carry(function.body, place)
@@ -152,10 +153,12 @@ def _binds(expression: cst.CSTNode) -> bool:
     return any(_binds(child) for child in expression.children)
 
 
-def _refuse_effects(call: cst.Call, dropped: Sequence[cst.Arg]) -> None:
+def _refuse_effects(call: cst.Call, dropped: Sequence[cst.Arg], effects: Effects) -> None:
     """Nothing that may do something is dropped: neither an argument nor what the method is called on."""
     receiver = call.func.value if isinstance(call.func, cst.Attribute) else call.func
-    for expression in (receiver, *(each.value for each in dropped)):
-        if not is_harmless(expression):
-            code = cst.Module([]).code_for_node(expression)
-            raise CannotReplaceError(f"evaluating `{code}` may do something: move it to a line of its own before")
+    refused = [each.value for each in dropped if not effects.is_harmless(each.value)]
+    if not effects.is_harmless_receiver(receiver):
+        refused.insert(0, receiver)
+    if refused:
+        code = cst.Module([]).code_for_node(refused[0])
+        raise CannotReplaceError(f"evaluating `{code}` may do something or fail: move it to a line of its own before")

@@ -11,6 +11,7 @@ import libcst as cst
 
 Statement = cst.BaseStatement | cst.BaseSmallStatement
 _Block = TypeVar("_Block", cst.IndentedBlock, cst.Module)
+_Documented = TypeVar("_Documented", cst.FunctionDef, cst.ClassDef, cst.Module)
 
 _ENDS = (cst.Return, cst.Raise, cst.Continue, cst.Break)
 # Words to tools about the line that goes.
@@ -99,6 +100,25 @@ def run(expression: cst.BaseExpression) -> cst.BaseStatement:
         target = cst.AssignTarget(cst.ensure_type(expression.target, cst.Name))
         return cst.SimpleStatementLine(body=[cst.Assign(targets=[target], value=expression.value)])
     return cst.SimpleStatementLine(body=[cst.Expr(expression)])
+
+
+def drop_new_docstring(original: _Documented, updated: _Documented) -> _Documented:
+    """Without the texts that came to stand first, and that would be a docstring now."""
+    while original.get_docstring(clean=False) is None and updated.get_docstring(clean=False) is not None:
+        if isinstance(updated, cst.Module):
+            updated = updated.with_changes(body=_drop_first(updated.body))
+        elif isinstance(updated.body, cst.IndentedBlock):
+            updated = updated.with_changes(body=updated.body.with_changes(body=_drop_first(updated.body.body)))
+        else:
+            updated = updated.with_changes(body=updated.body.with_changes(body=updated.body.body[1:] or [cst.Pass()]))
+    return updated
+
+
+def _drop_first(body: Sequence[cst.BaseStatement]) -> list[cst.BaseStatement]:
+    """Without the first small statement; a line with nothing left goes."""
+    line = cst.ensure_type(body[0], cst.SimpleStatementLine)
+    rest = [line.with_changes(body=line.body[1:])] if len(line.body) > 1 else []
+    return [*rest, *body[1:]]
 
 
 def trim_dead(original: _Block, updated: _Block) -> tuple[_Block, int]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
+from switchover.adapters.flag_receivers import Receivers, dotted_name, find_receivers, imports_a_library
+
 
 class Asks(StrEnum):
     """What a call gives back."""
@@ -63,70 +65,50 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What Python raises for a source that it cannot read, or that is nested too deeply."""
 
 KEY_NAMES = frozenset({"key", "flag_key"})
-LIBRARIES = ("switchover.flags", "openfeature", "ldclient")
-# What a client of flags is mostly called; asked for only where the method's name does not tell.
-_RECEIVER = re.compile(r"flag|feature|toggle|client|\bld\b|switchover", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class FlagCall:
-    """One call. `line` from 1, `column` from 0 in characters; `key` is None where `expression` is computed.
+    """One call. Lines from 1, columns from 0 in characters; `key` is None where `expression` is computed.
 
     `sure` is False where the name of the method is common and nothing else says that this is a client of flags.
     """
 
     line: int
     column: int
+    end_line: int
+    end_column: int
     method: str
     key: str | None
     expression: str
     sure: bool
 
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Where it begins and ends: calls in a chain begin at one place."""
+        return self.line, self.column, self.end_line, self.end_column
+
 
 def find_calls(source: str, constants: Mapping[str, str]) -> tuple[FlagCall, ...]:
     """All calls that ask for a flag, in the order of the text.
 
-    `constants` are the dotted names that stand for a text in this module. A method of a common name with a
-    computed key counts only where it is sure. Raises `UNREADABLE`.
+    `constants` are the dotted names that stand for a text in this module. A method of a common name with a computed
+    key counts only where it is sure, or a library of flags is imported. Raises `UNREADABLE`.
     """
     tree = ast.parse(source)
-    asks_flags = imports_a_library(tree)
+    receivers, asks_flags = find_receivers(tree), imports_a_library(tree)
     lines = re.split(r"\r\n|\r|\n", source)
     found = (
-        _read_call(node, constants, lines, asks_flags=asks_flags)
+        _read_call(node, constants, lines, receivers, asks_flags=asks_flags)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
     )
-    return tuple(sorted((call for call in found if call is not None), key=lambda call: (call.line, call.column)))
+    return tuple(sorted((call for call in found if call is not None), key=lambda call: call.place))
 
 
-def imports_a_library(tree: ast.AST) -> bool:
-    """Whether a library of flags is imported anywhere in it."""
-    return any(
-        name == library or name.startswith(f"{library}.") for name in _imported_modules(tree) for library in LIBRARIES
-    )
-
-
-def dotted_name(node: ast.AST) -> str | None:
-    """`a.b.c` for names and attributes of names, else None."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = dotted_name(node.value)
-        return before and f"{before}.{node.attr}"
-    return None
-
-
-def _imported_modules(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _read_call(node: ast.Call, constants: Mapping[str, str], lines: list[str], *, asks_flags: bool) -> FlagCall | None:
+def _read_call(
+    node: ast.Call, constants: Mapping[str, str], lines: list[str], receivers: Receivers, *, asks_flags: bool
+) -> FlagCall | None:
     method = METHODS.get(node.func.attr) if isinstance(node.func, ast.Attribute) else None
     if method is None or not isinstance(node.func, ast.Attribute):
         return None
@@ -136,11 +118,22 @@ def _read_call(node: ast.Call, constants: Mapping[str, str], lines: list[str], *
     key = _read_key(stated, constants)
     if key is None and isinstance(stated, ast.Constant):
         return None  # a number or None: no question for a flag
-    sure = not method.common or asks_flags or _RECEIVER.search(ast.unparse(node.func.value)) is not None
-    if key is None and not sure:
+    sure = receivers.is_client(node.func.value) if method.common else not _asks(node.func.value)
+    if key is None and not (sure or asks_flags):
         return None
-    column = len(lines[node.lineno - 1].encode()[: node.col_offset].decode())
-    return FlagCall(node.lineno, column, node.func.attr, key, ast.unparse(stated), sure)
+    end_line, end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+    start, end = _count_characters(lines[node.lineno - 1], node.col_offset), _count_characters(lines[end_line - 1], end)
+    return FlagCall(node.lineno, start, end_line, end, node.func.attr, key, ast.unparse(stated), sure)
+
+
+def _asks(node: ast.expr) -> bool:
+    """Whether it is the answer to a question, and so no client."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS
+
+
+def _count_characters(line: str, size: int) -> int:
+    """How many characters the first bytes of a line are."""
+    return len(line.encode()[:size].decode())
 
 
 def _read_key(stated: ast.expr, constants: Mapping[str, str]) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from switchover.adapters.flag_literals import Literals, is_boolean, is_harmless
+from switchover.adapters.flag_literals import Literals, is_boolean
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def simplify_operation(operation: cst.BooleanOperation, literals: Literals) -> c
         return operation
     if right.value is not decides:
         return literals.carry(operation.left, operation)
-    return literals.carry(operation.right, operation) if is_harmless(operation.left) else operation
+    return literals.carry(operation.right, operation) if literals.effects.is_harmless(operation.left) else operation
 
 
 def _judge_second(condition: cst.BooleanOperation, left: Judged, right: Judged, literals: Literals) -> Judged:
@@ -97,7 +97,7 @@ def _judge_first(condition: cst.BooleanOperation, left: Judged, right: bool, lit
     """The second operand is known; the first one is evaluated all the same."""
     if right is not isinstance(condition.operator, cst.Or):
         return _judge_rest(left.rest, condition, literals)
-    return Judged(right, condition, () if is_harmless(left.rest) else (left.rest,))
+    return Judged(right, condition, () if literals.effects.is_harmless(left.rest) else (left.rest,))
 
 
 def _judge_rest(rest: cst.BaseExpression, condition: cst.BaseExpression, literals: Literals) -> Judged:

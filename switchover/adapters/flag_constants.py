@@ -14,26 +14,51 @@ def read_constants(tree: ast.Module) -> dict[str, str]:
     """Texts that are assigned once to a name of the module or of a class in it: `CHECKOUT`, `Flags.CHECKOUT`.
 
     A member of an enumeration is also found by its `value`. A name that is bound in any other place of the module
-    (a parameter, a loop, a second assignment) is left out: which text it stands for cannot be known.
+    (a parameter, a loop, a second assignment, `import *`) is left out: which text it stands for cannot be known.
     """
     bound = _count_bindings(tree)
-    found = {name: text for name, text in _list_texts(tree.body) if bound[name] == 1}
+    shadowed = _list_members(tree)
+    found = {
+        name: text
+        for name, text in _list_texts(tree.body)
+        if bound[name] == 1 and shadowed.get(name, {text}) == {text} and not bound["*"]
+    }
+    stored = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not _is_load(node)}
     for each in tree.body:
         if isinstance(each, ast.ClassDef) and bound[each.name] == 1:
-            texts = list(_list_texts(each.body))
-            once = Counter(name for name, _ in texts)
-            for name, text in texts:
-                if once[name] == 1:
+            once = Counter(
+                name for statement in each.body for node in ast.walk(statement) for name in names_bound_by(node)
+            )
+            for name, text in _list_texts(each.body):
+                if once[name] == 1 and name not in stored:
                     found[f"{each.name}.{name}"] = found[f"{each.name}.{name}.value"] = text
     return found
 
 
+def _list_members(tree: ast.Module) -> dict[str, set[str | None]]:
+    """What the names in classes stand for, which hide those of the module there; None: for no text."""
+    found: dict[str, set[str | None]] = {}
+    for each in tree.body:
+        if isinstance(each, ast.ClassDef):
+            texts = dict(_list_texts(each.body))
+            for statement in each.body:
+                for node in ast.walk(statement):
+                    for name in names_bound_by(node):
+                        found.setdefault(name, set()).add(texts.get(name))
+    return found
+
+
+def _is_load(node: ast.Attribute) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
 def read_imported_constants(tree: ast.Module, resolve: Resolve) -> dict[str, str]:
     """Texts that names imported at the top of the module stand for, as they are written in this module."""
-    bound = _count_bindings(tree)
+    bound, shadowed = _count_bindings(tree), _list_members(tree)
     found: dict[str, str] = {}
     for prefix, name, constants in _list_imports(tree, resolve):
-        if bound[name.partition(".")[0]] != 1:
+        root = name.partition(".")[0]
+        if bound[root] != 1 or root in shadowed:
             continue
         for constant, text in constants.items():
             if not prefix:

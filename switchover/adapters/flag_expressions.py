@@ -14,7 +14,10 @@ from switchover.adapters.flag_answers import Answer, CannotReplaceError, replace
 from switchover.adapters.flag_blocks import Comments
 from switchover.adapters.flag_calls import METHODS, FlagCall
 from switchover.adapters.flag_conditions import judge_condition, simplify_operation
+from switchover.adapters.flag_effects import Effects
+from switchover.adapters.flag_frames import is_shown
 from switchover.adapters.flag_literals import Known, Literals
+from switchover.adapters.flag_receivers import Receivers
 from switchover.adapters.flag_remarks import Remark
 
 Assignment: TypeAlias = cst.Assign | cst.AnnAssign | cst.NamedExpr
@@ -26,14 +29,15 @@ _CLOSED = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.SimpleString, c
 
 
 class ExpressionRewriter(cst.CSTTransformer):
-    """Replaces the calls at `sites` (line, column) and the names in `inlined`, and drops the assignments `dropped`."""
+    """Replaces the calls at `sites` and the names in `inlined`, and drops the assignments `dropped`."""
 
     METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider, ScopeProvider)
 
     def __init__(
         self,
-        sites: Mapping[tuple[int, int], FlagCall],
+        sites: Mapping[tuple[int, int, int, int], FlagCall],
         answer: Answer,
+        receivers: Receivers,
         inlined: Mapping[cst.CSTNode, Known],
         dropped: frozenset[cst.CSTNode],
     ) -> None:
@@ -42,9 +46,11 @@ class ExpressionRewriter(cst.CSTTransformer):
         self.refused: list[Remark] = []
         self.constant: list[Remark] = []
         self.assigned: list[tuple[Assignment, Known]] = []
+        self.met: set[FlagCall] = set()
         self.restored: list[cst.FunctionDef] = []
         self._sites, self._answer, self._inlined, self._dropped = sites, answer, inlined, dropped
-        self._literals = Literals()
+        self._effects = Effects(receivers)
+        self._literals = Literals(self._effects)
         self._comments = Comments()
         self._places: dict[cst.CSTNode, tuple[cst.Call, FlagCall, str | None]] = {}
 
@@ -61,10 +67,12 @@ class ExpressionRewriter(cst.CSTTransformer):
         return self._replace(original_node, updated, *place)
 
     def _plan(self, call: cst.Call) -> None:
-        start = self.get_metadata(PositionProvider, call).start
-        site = self._sites.get((start.line, start.column))
-        if site is None or not isinstance(call.func, cst.Attribute) or call.func.attr.value != site.method:
+        position = self.get_metadata(PositionProvider, call)
+        start, end = position.start, position.end
+        site = self._sites.get((start.line, start.column, end.line, end.column))
+        if site is None:
             return
+        self.met.add(site)
         method = METHODS[site.method]
         place: cst.CSTNode = call
         part: str | None = None
@@ -79,6 +87,9 @@ class ExpressionRewriter(cst.CSTTransformer):
                 self._refuse(call, "its detail is used as a whole")
                 return
             place, part = reader, reader.attr.value
+        if is_shown(call, self._parent):
+            self._refuse(call, "its text is shown by `=`")
+            return
         if isinstance(self._parent(place), cst.Match):
             self._refuse(call, "it is what a match statement looks at")
             return

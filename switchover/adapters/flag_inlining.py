@@ -20,6 +20,7 @@ from libcst.metadata import (
 )
 
 from switchover.adapters.flag_expressions import Assignment
+from switchover.adapters.flag_frames import is_shown, names_in_query, reads_names_by_text
 from switchover.adapters.flag_literals import Known
 from switchover.adapters.flag_remarks import Remark
 
@@ -28,8 +29,12 @@ Parents = Mapping[cst.CSTNode, cst.CSTNode]
 
 @dataclass(slots=True)
 class Inlining:
-    """The names to replace, the assignments to drop, and those that stay. Grows from pass to pass."""
+    """The names to replace, the assignments to drop, and those that stay. Grows from pass to pass.
 
+    `outside` are the names of the module that other files take from it, `*`: every public one.
+    """
+
+    outside: frozenset[str] = frozenset()
     names: dict[cst.CSTNode, Known] = field(default_factory=dict)
     dropped: set[cst.CSTNode] = field(default_factory=set)
     kept: dict[cst.CSTNode, Remark] = field(default_factory=dict)
@@ -50,7 +55,7 @@ class Inlining:
             if uses is not None:
                 self.names |= dict.fromkeys(uses, known)
                 self.owners |= dict.fromkeys(uses, node)
-            if uses is not None and name is not None and not _is_public(wrapper, node, name):
+            if uses is not None and name is not None and not _is_public(wrapper, node, name, self.outside):
                 self.dropped.add(node)
             else:
                 line = wrapper.resolve(PositionProvider)[node].start.line
@@ -69,10 +74,11 @@ def _read_target(node: Assignment) -> str | None:
     return target.value if isinstance(target, cst.Name) else None
 
 
-def _is_public(wrapper: MetadataWrapper, node: Assignment, name: str) -> bool:
+def _is_public(wrapper: MetadataWrapper, node: Assignment, name: str, outside: frozenset[str]) -> bool:
     """Whether another module may read it."""
     scope = wrapper.resolve(ScopeProvider)[node]
-    return isinstance(scope, GlobalScope) and (not name.startswith("_") or name.startswith("__"))
+    public = not name.startswith("_") or name.startswith("__") or name in outside
+    return isinstance(scope, GlobalScope) and public
 
 
 def _find_uses(wrapper: MetadataWrapper, node: Assignment, name: str, known: Known) -> list[cst.CSTNode] | None:
@@ -84,8 +90,11 @@ def _find_uses(wrapper: MetadataWrapper, node: Assignment, name: str, known: Kno
     own = [each for each in scope.assignments if each.name == name]
     if not isinstance(scope, FunctionScope | GlobalScope) or isinstance(known.value, dict | list) or len(own) != 1:
         return None
+    region = _find_region(node, scope, parents)
+    if reads_names_by_text(region) or names_in_query(region, name):
+        return None
     place = _find_place(node, parents)
-    uses = _list_reads(_find_region(node, scope, parents), name, wrapper, parents)
+    uses = _list_reads(region, name, wrapper, parents)
     if place is None or uses is None or not all(_is_read(use, known, parents) for use in uses):
         return None
     block, at = place
@@ -159,9 +168,9 @@ def _find_index(block: cst.IndentedBlock | cst.Module, statement: cst.CSTNode) -
 
 
 def _is_read(use: cst.CSTNode, known: Known, parents: Parents) -> bool:
-    """Whether a literal may stand there: no `del`, no keyword's name, no text in a formatted text."""
+    """Whether a literal may stand there: no `del`, no keyword's name, no text in a formatted text, no `f"{name=}"`."""
     current = parents[use]
-    if isinstance(current, cst.Del | cst.AugAssign):
+    if isinstance(current, cst.Del | cst.AugAssign) or is_shown(use, parents.__getitem__):
         return False
     while isinstance(known.value, str) and not isinstance(current, cst.BaseStatement | cst.Module):
         if isinstance(current, cst.FormattedString):

@@ -22,7 +22,11 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
-from switchover.adapters.flag_literals import is_harmless
+from switchover.adapters.flag_blocks import drop_new_docstring
+from switchover.adapters.flag_definitions import climb, may_go
+from switchover.adapters.flag_frames import names_in_query, reads_names_by_text
+from switchover.adapters.flag_mentions import EVERYTHING
+from switchover.adapters.flag_receivers import find_receivers
 from switchover.adapters.flag_remarks import Remark
 
 _Name = tuple[str, ...]
@@ -45,8 +49,14 @@ class _Binding:
     reads: int = 0
 
 
-def remove_leftovers(original: str, current: str, *, exports_imports: bool) -> Cleaned:
-    """Remove what was used in `original` and is not in `current`, as long as no other module can use it."""
+def remove_leftovers(
+    original: str, current: str, *, exports_imports: bool, outside: frozenset[str] = frozenset()
+) -> Cleaned:
+    """Remove what was used in `original` and is not in `current`, as long as no other module can use it.
+
+    `outside` are the names that other files take from this one, `*`: every public one.
+    """
+    receivers = find_receivers(ast.parse(original))
     used = {name for name, binding in _read_bindings(_wrap(original)).items() if binding.reads}
     while True:
         wrapper = _wrap(current)
@@ -62,13 +72,32 @@ def remove_leftovers(original: str, current: str, *, exports_imports: bool) -> C
         removable = {
             node
             for name, node in unused.items()
-            if not (len(name) == 1 and name[0] in exported)
-            and _may_go(name, node, wrapper, exports_imports=exports_imports)
+            if not (len(name) == 1 and (name[0] in exported or _is_taken(name[0], outside)))
+            and not _is_read_by_text(name, node, wrapper)
+            and may_go(name, node, wrapper, receivers, exports_imports=exports_imports)
         }
         cleaned = wrapper.module.visit(_Remover(removable)).code
         if cleaned == current:
-            return Cleaned(current, tuple(_report(unused, wrapper)))
+            return Cleaned(current, tuple(_report(unused, wrapper, outside)))
         current = cleaned
+
+
+def _is_taken(name: str, outside: frozenset[str]) -> bool:
+    return name in outside or (EVERYTHING in outside and not name.startswith("_"))
+
+
+def _is_read_by_text(name: _Name, node: cst.CSTNode, wrapper: MetadataWrapper) -> bool:
+    """Whether something may read it by its text: where it is local in the function around, else in the module."""
+    region: cst.CSTNode = wrapper.module
+    if len(name) > 1:
+        functions = (
+            each for each in climb(node, wrapper.resolve(ParentNodeProvider)) if isinstance(each, cst.FunctionDef)
+        )
+        region = next(iter([*functions][-1:]), region)
+        return reads_names_by_text(region) or names_in_query(region, name[-1])
+    texts = matchers.findall(region, matchers.SimpleString())
+    named = (cst.ensure_type(each, cst.SimpleString).raw_value for each in texts)
+    return reads_names_by_text(region) or any(each.rpartition(".")[2] == name[-1] for each in named)
 
 
 def _wrap(source: str) -> MetadataWrapper:
@@ -87,14 +116,14 @@ def _read_bindings(wrapper: MetadataWrapper) -> dict[_Name, _Binding]:
             if node is None:
                 continue
             around = tuple(
-                each.name.value for each in _climb(node, parents) if isinstance(each, cst.FunctionDef | cst.ClassDef)
+                each.name.value for each in climb(node, parents) if isinstance(each, cst.FunctionDef | cst.ClassDef)
             )
             name = assignment.name.partition(".")[0] if isinstance(node, cst.ImportAlias) else assignment.name
             binding = bindings.setdefault((*reversed(around), name), _Binding())
             if not any(node is each for each in binding.nodes):
                 binding.nodes.append(node)
             binding.reads += sum(
-                not any(each is node for each in _climb(access.node, parents)) for access in assignment.references
+                not any(each is node for each in climb(access.node, parents)) for access in assignment.references
             )
     return bindings
 
@@ -125,12 +154,6 @@ def _is_bound_by(name: str, alias: cst.ImportAlias) -> bool:
     return full == name or full.startswith(f"{name}.")
 
 
-def _climb(node: cst.CSTNode, parents: Mapping[cst.CSTNode, cst.CSTNode]) -> Iterator[cst.CSTNode]:
-    while node in parents:
-        node = parents[node]
-        yield node
-
-
 def _is_read(name: str, binding: _Binding, wrapper: MetadataWrapper) -> bool:
     """Whether anything of that name is read anywhere else: scopes know nothing of what a loop reads the next time."""
     if isinstance(binding.nodes[0], cst.ImportAlias):
@@ -141,52 +164,32 @@ def _is_read(name: str, binding: _Binding, wrapper: MetadataWrapper) -> bool:
         and not (
             isinstance(parents[each], cst.Attribute) and cst.ensure_type(parents[each], cst.Attribute).attr is each
         )
-        and not any(around is binding.nodes[0] for around in _climb(each, parents))
+        and not any(around is binding.nodes[0] for around in climb(each, parents))
         for each in matchers.findall(wrapper.module, matchers.Name(name))
     )
 
 
 def _list_exported(source: str) -> set[str]:
-    """The texts that `__all__` is made of."""
+    """The texts that `__all__` is made of, and whatever stands beside them."""
     return {
         each.value
         for node in ast.parse(source).body
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
-        and "__all__"
-        in {getattr(target, "id", "") for target in getattr(node, "targets", [getattr(node, "target", None)])}
+        if any(isinstance(each, ast.Name) and each.id == "__all__" for each in ast.walk(node))
         for each in ast.walk(node)
         if isinstance(each, ast.Constant) and isinstance(each.value, str)
     }
 
 
-def _may_go(name: _Name, node: cst.CSTNode, wrapper: MetadataWrapper, *, exports_imports: bool) -> bool:
-    private = len(name) > 1 or (name[-1].startswith("_") and not name[-1].startswith("__"))
-    if isinstance(node, cst.ImportAlias):
-        reexported = exports_imports or (node.asname is not None and node.evaluated_alias == node.evaluated_name)
-        return not reexported and not _is_marked(node, wrapper)
-    if isinstance(node, cst.FunctionDef | cst.ClassDef):
-        return (
-            private and not node.decorators and not (isinstance(node, cst.ClassDef) and (node.bases or node.keywords))
-        )
-    if isinstance(node, cst.Assign | cst.AnnAssign):
-        return private and (node.value is None or is_harmless(node.value))
-    return False
-
-
-def _is_marked(alias: cst.ImportAlias, wrapper: MetadataWrapper) -> bool:
-    """Whether the line of the import says that it is there on purpose."""
-    line = next(
-        each for each in _climb(alias, wrapper.resolve(ParentNodeProvider)) if isinstance(each, cst.SimpleStatementLine)
-    )
-    comment = line.trailing_whitespace.comment
-    return comment is not None and "noqa" in comment.value
-
-
-def _report(unused: dict[_Name, cst.CSTNode], wrapper: MetadataWrapper) -> Iterator[Remark]:
+def _report(unused: dict[_Name, cst.CSTNode], wrapper: MetadataWrapper, outside: frozenset[str]) -> Iterator[Remark]:
     positions = wrapper.resolve(PositionProvider)
     for name, node in unused.items():
         if isinstance(node, cst.FunctionDef | cst.ClassDef | cst.Assign | cst.AnnAssign | cst.ImportAlias):
-            yield Remark(positions[node].start.line, f"nothing in this file uses `{'.'.join(name)}` any more")
+            taken = len(name) == 1 and _is_taken(name[0], outside)
+            yield Remark(
+                positions[node].start.line,
+                f"nothing in this file uses `{'.'.join(name)}` any more"
+                + (", but another file takes it from here" if taken else ""),
+            )
 
 
 class _Remover(cst.CSTTransformer):
@@ -206,6 +209,7 @@ class _Remover(cst.CSTTransformer):
         """Remove the node, and the line or the import that has nothing left."""
         if original_node in self._nodes:
             return cst.RemoveFromParent()
+        updated_node = _drop_new_docstring(original_node, updated_node)
         if isinstance(updated_node, cst.SimpleStatementLine) and not updated_node.body:
             return cst.RemoveFromParent()
         if isinstance(original_node, cst.Import | cst.ImportFrom) and not isinstance(
@@ -227,3 +231,13 @@ class _Remover(cst.CSTTransformer):
         else:
             kept[-1] = kept[-1].with_changes(comma=names[-1].comma)
         return statement.with_changes(names=kept)
+
+
+def _drop_new_docstring(original: cst.CSTNode, updated: cst.CSTNode) -> cst.CSTNode:
+    if isinstance(original, cst.FunctionDef) and isinstance(updated, cst.FunctionDef):
+        return drop_new_docstring(original, updated)
+    if isinstance(original, cst.ClassDef) and isinstance(updated, cst.ClassDef):
+        return drop_new_docstring(original, updated)
+    if isinstance(original, cst.Module) and isinstance(updated, cst.Module):
+        return drop_new_docstring(original, updated)
+    return updated

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import libcst as cst
-from libcst.helpers import get_full_name_for_node
 
-from switchover.adapters.flag_calls import METHODS
+from switchover.adapters.flag_effects import Effects
 
 _Expression = TypeVar("_Expression", bound=cst.BaseExpression)
 
@@ -28,29 +27,6 @@ _OPERATORS: Mapping[type[cst.BaseCompOp], Callable[[Any, Any], object]] = {
     cst.NotIn: lambda left, right: left not in right,
 }
 _SINGLETONS = (True, False, None)
-# Calls that only make a value: what is left of a question when its answer is known.
-_MAKERS = frozenset({"bool", "dict", "float", "frozenset", "int", "len", "list", "partial", "str", "tuple"})
-_CONTEXTS = frozenset({"Context", "EvaluationContext"})
-_CLIENTS = frozenset({"api.get_client", "get_client", "ldclient.get", "openfeature.api.get_client"})
-_HARMLESS = (
-    cst.Name,
-    cst.Attribute,
-    cst.Subscript,
-    cst.BaseNumber,
-    cst.SimpleString,
-    cst.ConcatenatedString,
-    cst.FormattedString,
-    cst.Tuple,
-    cst.List,
-    cst.Set,
-    cst.Dict,
-    cst.UnaryOperation,
-    cst.BinaryOperation,
-    cst.BooleanOperation,
-    cst.Comparison,
-    cst.IfExp,
-    cst.Ellipsis,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +38,9 @@ class Known:
 
 @dataclass(slots=True)
 class Literals:
-    """The expressions that were made, by identity."""
+    """The expressions that were made, by identity, and what is known of the effects of all others."""
 
+    effects: Effects
     _made: dict[int, tuple[cst.BaseExpression, Known]] = field(default_factory=dict)
 
     def make(self, value: object, replaced: cst.BaseExpression, *, quote: str = '"') -> cst.BaseExpression:
@@ -134,22 +111,6 @@ def with_parentheses(expression: _Expression, replaced: cst.BaseExpression) -> _
     return expression.with_changes(lpar=replaced.lpar, rpar=replaced.rpar)
 
 
-def is_harmless(expression: cst.CSTNode) -> bool:
-    """Whether evaluating it does nothing but to give a value: names, literals, operators, and the making of contexts.
-
-    Attributes, items and operators are taken to be what they mostly are: without effects.
-    """
-    if isinstance(expression, cst.Lambda):
-        return True
-    if isinstance(expression, cst.Call):
-        return _makes_a_value(expression) and all(
-            is_harmless(each) for each in (expression.func, *(argument.value for argument in expression.args))
-        )
-    if isinstance(expression, cst.BaseExpression) and not isinstance(expression, _HARMLESS):
-        return False
-    return all(is_harmless(child) for child in expression.children)
-
-
 def is_boolean(expression: cst.BaseExpression) -> bool:
     """Whether its value is True or False and nothing else."""
     if isinstance(expression, cst.BooleanOperation):
@@ -165,23 +126,3 @@ def is_boolean(expression: cst.BaseExpression) -> bool:
 
 def _is_single(value: object) -> bool:
     return any(value is each for each in _SINGLETONS)
-
-
-def _makes_a_value(call: cst.Call) -> bool:
-    if isinstance(call.func, cst.Attribute) and call.func.attr.value in METHODS:
-        return True  # another question
-    name = get_full_name_for_node(call.func) or ""
-    return name in _MAKERS or name in _CLIENTS or _begins_with_a_context(call)
-
-
-def _begins_with_a_context(call: cst.Call) -> bool:
-    """`Context(…)`, `ldclient.Context.create(…)`, `Context.builder(…).set(…).build()`."""
-    node: cst.CSTNode = call
-    while isinstance(node, cst.Call | cst.Attribute):
-        if isinstance(node, cst.Call):
-            node = node.func
-        elif node.attr.value in _CONTEXTS:
-            return True
-        else:
-            node = node.value
-    return isinstance(node, cst.Name) and node.value in _CONTEXTS

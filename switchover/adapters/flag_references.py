@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from switchover.adapters.flag_calls import METHODS, UNREADABLE, find_calls
 from switchover.adapters.flag_constants import read_constants, read_imported_constants
+from switchover.adapters.flag_mentions import PACKAGE, Mentions, find_mentions
 from switchover.errors import InputError
 from switchover.flags.hygiene import Reference
 from switchover.operations.flag_debt import SourceScan, Unread
@@ -43,7 +44,7 @@ class SourceTree:
     roots: tuple[Path, ...]
     files: list[SourceFile] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
-    _trees: dict[str, ast.Module] = field(default_factory=dict)
+    _mentions: dict[str, Mentions] = field(default_factory=dict)
     _modules: dict[str, list[str]] = field(default_factory=dict)
     _constants: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -70,6 +71,24 @@ class SourceTree:
     def read_imported(self, file: SourceFile) -> Mapping[str, str]:
         """The imported names that stand for a text in this file. Raises `UNREADABLE`."""
         return read_imported_constants(ast.parse(file.text), lambda module, level: self._resolve(file, module, level))
+
+    def find_outside(self, file: SourceFile) -> frozenset[str]:
+        """The names that other files may take from this one, `*`: every public one."""
+        parts = PurePath(file.name).with_suffix("").parts
+        package = parts[-1] == "__init__"
+        modules = frozenset({PACKAGE, *parts[-2:-1]} if package else parts[-1:])
+        return frozenset().union(
+            *(
+                self._read_mentions(other).list_taken(modules)
+                for other in self.files
+                if other is not file and (package or parts[-1] in other.text)
+            )
+        )
+
+    def _read_mentions(self, file: SourceFile) -> Mentions:
+        if file.name not in self._mentions:
+            self._mentions[file.name] = find_mentions(file.text)
+        return self._mentions[file.name]
 
     def _find_in(self, file: SourceFile) -> Iterator[Reference]:
         if not any(method in file.text for method in METHODS):

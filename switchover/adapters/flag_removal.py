@@ -17,6 +17,7 @@ from switchover.adapters.flag_calls import UNREADABLE, find_calls
 from switchover.adapters.flag_constants import read_constants
 from switchover.adapters.flag_inlining import Inlining
 from switchover.adapters.flag_leftovers import remove_leftovers
+from switchover.adapters.flag_receivers import find_receivers
 from switchover.adapters.flag_remarks import Remark, move_remarks
 from switchover.adapters.flag_rewriter import FlagRewriter
 from switchover.errors import InputError
@@ -54,24 +55,26 @@ def remove_flag(
     imported: Mapping[str, str] = NOTHING_IMPORTED,
     *,
     exports_imports: bool = False,
+    outside: frozenset[str] = frozenset(),
 ) -> Removal:
     """The source without the flag `key`, which gives `answer` to everybody.
 
     `imported` are the imported names that stand for a text, as the module writes them. `exports_imports`: other
-    modules may read what this one imports (an `__init__.py`), so no import is removed. Raises `InputError` for a
-    source that cannot be read.
+    modules may read what this one imports (an `__init__.py`), so no import is removed. `outside` are the names that
+    other files take from this module, `*`: every public one; they stay. Raises `InputError` for a source that cannot be
+    read.
     """
     try:
-        first = _rewrite(source, key, answer, imported)
+        first = _rewrite(source, key, answer, imported, outside)
         if first.source == source:
             return Removal(source, left=first.left)
-        cleaned = remove_leftovers(source, first.source, exports_imports=exports_imports)
+        cleaned = remove_leftovers(source, first.source, exports_imports=exports_imports, outside=outside)
         last = first
         for _ in range(_PASSES):
             if cleaned.source == last.source:
                 break
-            last = _rewrite(cleaned.source, key, answer, imported)
-            cleaned = remove_leftovers(source, last.source, exports_imports=exports_imports)
+            last = _rewrite(cleaned.source, key, answer, imported, outside)
+            cleaned = remove_leftovers(source, last.source, exports_imports=exports_imports, outside=outside)
         compile(cleaned.source, "<source>", "exec", dont_inherit=True)
     except (*UNREADABLE, cst.ParserSyntaxError, cst.CSTValidationError) as error:
         raise InputError(
@@ -86,18 +89,20 @@ def remove_flag(
     )
 
 
-def _rewrite(source: str, key: str, answer: Answer, imported: Mapping[str, str]) -> _Pass:
+def _rewrite(source: str, key: str, answer: Answer, imported: Mapping[str, str], outside: frozenset[str]) -> _Pass:
     """One pass, repeated until every name that stands for a known value is known."""
-    constants = {**imported, **read_constants(ast.parse(source))}
-    sites = {(call.line, call.column): call for call in find_calls(source, constants) if call.key == key}
+    tree = ast.parse(source)
+    constants = {**imported, **read_constants(tree)}
+    sites = {call.place: call for call in find_calls(source, constants) if call.key == key}
     if not sites:
         return _Pass(source, (), (), ())
     wrapper = MetadataWrapper(cst.parse_module(source))
+    receivers = find_receivers(tree)
     excluded: frozenset[cst.CSTNode] = frozenset()
     while True:
-        inlining = Inlining()
+        inlining = Inlining(outside)
         while True:
-            rewriter = FlagRewriter(sites, answer, inlining.names, frozenset(inlining.dropped))
+            rewriter = FlagRewriter(sites, answer, receivers, inlining.names, frozenset(inlining.dropped))
             rewritten = wrapper.visit(rewriter)
             if not inlining.extend(wrapper, rewriter.assigned, excluded):
                 break
@@ -106,7 +111,8 @@ def _rewrite(source: str, key: str, answer: Answer, imported: Mapping[str, str])
             break
         excluded |= unsettled
     constant = (*rewriter.constant, *inlining.kept.values())
-    return _Pass(rewritten.code, tuple(rewriter.changes), tuple(sorted(set(rewriter.refused))), constant)
+    unmet = (Remark(call.line, "it stands where it cannot be rewritten") for call in set(sites.values()) - rewriter.met)
+    return _Pass(rewritten.code, tuple(rewriter.changes), tuple(sorted({*rewriter.refused, *unmet})), constant)
 
 
 def _find_unsettled(wrapper: MetadataWrapper, rewriter: FlagRewriter, inlining: Inlining) -> frozenset[cst.CSTNode]:

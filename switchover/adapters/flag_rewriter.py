@@ -9,16 +9,24 @@ from typing import TypeAlias
 import libcst as cst
 
 from switchover.adapters.flag_bindings import find_broken_names
-from switchover.adapters.flag_blocks import is_empty, lead, lift, run, trim_dead
+from switchover.adapters.flag_blocks import drop_new_docstring, is_empty, lead, lift, run, trim_dead
 from switchover.adapters.flag_conditions import judge_condition
+from switchover.adapters.flag_effects import catches
 from switchover.adapters.flag_expressions import ExpressionRewriter, Replaced, show
-from switchover.adapters.flag_literals import is_harmless
 
 _Statements: TypeAlias = "cst.BaseStatement | cst.RemovalSentinel | cst.FlattenSentinel[cst.BaseStatement]"
 
 
 class FlagRewriter(ExpressionRewriter):
     """Takes one flag out of a module."""
+
+    def on_visit_attribute(self, node: cst.CSTNode, attribute: str) -> None:
+        """Into a block whose errors something around it catches."""
+        self._effects.guards += attribute == "body" and catches(node)
+
+    def on_leave_attribute(self, original_node: cst.CSTNode, attribute: str) -> None:
+        """Out of it again."""
+        self._effects.guards -= attribute == "body" and catches(original_node)
 
     def leave_If(self, original_node: cst.If, updated_node: cst.If) -> Replaced:  # type: ignore[override] # an elif becomes an else
         """The branch that is taken for ever, in the place of the statement."""
@@ -50,7 +58,7 @@ class FlagRewriter(ExpressionRewriter):
         """A statement whose condition is not known; its branches may have become empty."""
         if not is_empty(statement.body) or statement.orelse is not None:
             return statement
-        if is_harmless(statement.test):
+        if self._effects.is_harmless(statement.test):
             return cst.RemoveFromParent()
         return statement if is_elif else lead(run(statement.test), statement.leading_lines)
 
@@ -138,6 +146,7 @@ class FlagRewriter(ExpressionRewriter):
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
         """A function, unless what it does to its names, or to its caller, would be another thing."""
+        updated_node = drop_new_docstring(original_node, updated_node)
         why = find_broken_names(original_node, updated_node)
         if why is None:
             return updated_node
@@ -145,6 +154,10 @@ class FlagRewriter(ExpressionRewriter):
         self._refuse(original_node, f"{original_node.name.value} is left as it is: {why}")
         return original_node
 
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        """A class that says of itself what it said before."""
+        return drop_new_docstring(original_node, updated_node)
+
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         """The module with comments where they belong."""
-        return self._comments.settle(updated_node)
+        return drop_new_docstring(original_node, self._comments.settle(updated_node))

@@ -14,7 +14,7 @@ from switchover.adapters.flag_references import SourceFile, SourceTree
 from switchover.adapters.flag_removal import Removal, remove_flag
 from switchover.errors import InputError, TargetError
 from switchover.flags.snapshot import Json
-from switchover.operations.flag_debt import FileRemoval, RemovalPlan, SourceScan, Unread
+from switchover.operations.flag_debt import FileRemoval, RemovalPlan, SourceScan
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,6 @@ class FolderSources:
         scan = tree.find_references()
         asking = {each.file for each in scan.references if each.key == key}
         files: list[FileRemoval] = []
-        unread = list(scan.unread)
         effects: list[Callable[[], None]] = []
         for file in tree.files:
             if file.name not in asking:
@@ -48,14 +47,16 @@ class FolderSources:
                     Answer(value, variant),
                     tree.read_imported(file),
                     exports_imports=file.path.name == "__init__.py",
+                    outside=tree.find_outside(file),
                 )
             except InputError as error:
-                unread.append(Unread(file.name, error.problem.found))
+                reason = f"{file.name}: it still asks and could not be rewritten: {error.problem.found}"
+                files.append(FileRemoval(file.name, "", (reason,), ()))
                 continue
             files.append(_describe(file, removal))
             if removal.new_source != file.text:
                 effects.append(_writing(file, removal.new_source))
-        return RemovalPlan(tuple(files), tuple(unread), lambda: _do_all(effects))
+        return RemovalPlan(tuple(files), scan.unread, lambda: _do_all(effects))
 
 
 def _do_all(effects: Sequence[Callable[[], None]]) -> None:

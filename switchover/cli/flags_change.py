@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import click
 
 from switchover.cli.flags_author import give_reason, name_author
-from switchover.cli.flags_place import open_flags, place_options, require_flag
+from switchover.cli.flags_place import name_place, open_flags, place_options, require_flag, require_known
 from switchover.cli.flags_render import render_change, render_diff, render_proof, show_proof
 from switchover.cli.output import emit
+from switchover.errors import SwitchoverError
 from switchover.flags.ports import FlagStore
 from switchover.flags.snapshot import Change, Edits, Json, Note, Snapshot
-from switchover.operations.flag_changes import ChangePlan, Decide, change_set, plan_change
-from switchover.operations.flag_proof import Proof, wait_for_acknowledgements
+from switchover.operations.flag_changes import ChangePlan, Decide, change_set, count_edits, plan_change
+from switchover.operations.flag_proof import Outcome, Proof, wait_for_acknowledgements
 
 FAILED = 1
 _LONGEST_WAIT_SECONDS = 3600.0
@@ -37,8 +38,14 @@ class Asked:
     version: int | None
     dry_run: bool
     wait: bool
+    allow_nobody: bool
     timeout_seconds: float
     as_json: bool
+
+    @property
+    def place(self) -> str:
+        """Where, as results and errors name it."""
+        return name_place(self.store, self.config_path)
 
 
 def changing(function: _Function) -> Callable[..., Any]:
@@ -55,10 +62,11 @@ def changing(function: _Function) -> Callable[..., Any]:
         timeout: float,
         dry_run: bool,
         wait: bool,
+        allow_nobody: bool,
         as_json: bool,
         **rest: Any,
     ) -> Any:
-        asked = Asked(store, config_path, who, why, if_version, dry_run, wait, timeout, as_json)
+        asked = Asked(store, config_path, who, why, if_version, dry_run, wait, allow_nobody, timeout, as_json)
         return function(*arguments, asked=asked, **rest)
 
     for option in reversed(
@@ -69,7 +77,10 @@ def changing(function: _Function) -> Callable[..., Any]:
                 "--if-version", type=click.IntRange(0), help="Only while the set is at this version; else refused."
             ),
             click.option("--dry-run", is_flag=True, help="Show what would change and change nothing."),
-            click.option("--wait", is_flag=True, help="Wait until every live process has confirmed; else status 1."),
+            click.option("--wait", is_flag=True, help="Wait until every process has confirmed; else status 1."),
+            click.option(
+                "--allow-nobody", is_flag=True, help="With --wait: status 0 also where no process follows the flags."
+            ),
             click.option(
                 "--timeout",
                 type=click.FloatRange(0, _LONGEST_WAIT_SECONDS),
@@ -94,26 +105,62 @@ def change(
     decide = make(store)
     plan = plan_change(store.read(), decide, version=asked.version)
     if asked.dry_run:
-        emit(_document(action, plan.snapshot.version, plan, asked), render_diff(plan), as_json=asked.as_json)
+        emit(
+            _document(action, plan.snapshot.version, plan, asked), render_diff(plan, asked.place), as_json=asked.as_json
+        )
         return 0
     why = give_reason(asked.why, needed=strict and bool(plan.edits), action=f"{action} {subject}".strip())
     note = Note(name_author(asked.who), why, action)
     made = change_set(store, decide, note, version=asked.version)
     if not asked.as_json:
-        click.echo(render_change(subject, made))  # before the wait: whoever interrupts that has still made the change
-    proof = wait_for_acknowledgements(store, made.version, asked.timeout_seconds) if asked.wait else None
+        click.echo(
+            render_change(subject, made, asked.place)
+        )  # before the wait: whoever interrupts that has still made the change
+    proof = _prove(store, made, asked) if asked.wait else None
     if asked.as_json or proof is not None:
         emit(_told(asked, made, proof), render_proof(proof) if proof else "", as_json=asked.as_json)
-    return FAILED if proof is not None and not proof.complete else 0
+    return 0 if proof is None or _suffices(proof, asked) else FAILED
+
+
+def _prove(store: FlagStore, made: Change, asked: Asked) -> Proof:
+    """Wait for the proof. Whatever ends the wait instead, the change is made: whoever reads JSON is told that too."""
+    try:
+        return wait_for_acknowledgements(store, made.version, asked.timeout_seconds, mark=made.mark)
+    except KeyboardInterrupt:
+        if asked.as_json:
+            emit(_told(asked, made, None), "", as_json=True)
+        raise
+    except SwitchoverError as error:
+        if not asked.as_json:
+            raise
+        emit(_told(asked, made, None) | {"error": error.problem}, "", as_json=True)
+        click.echo(str(error.problem), err=True)
+        raise click.exceptions.Exit(error.exit_status) from error
+
+
+def _suffices(proof: Proof, asked: Asked) -> bool:
+    return proof.complete or (asked.allow_nobody and proof.outcome is Outcome.NOBODY)
 
 
 def change_one(asked: Asked, key: str, edit: FlagEdit, *, action: str, strict: bool = False) -> int:
     """Change one flag that there is, as `change` does."""
+    place = asked.place
 
     def decide(snapshot: Snapshot) -> Edits:
-        return {f"flags/{key}": edit(require_flag(snapshot, key))}
+        return {f"flags/{key}": edit(require_flag(snapshot, key, place))}
 
     return change(asked, lambda _: decide, action=action, subject=key, strict=strict)
+
+
+def remove_one(asked: Asked, key: str) -> int:
+    """Remove one flag, also one that is broken, as `change` does."""
+    place = asked.place
+
+    def decide(snapshot: Snapshot) -> Edits:
+        require_known(snapshot, key, place)
+        return {f"flags/{key}": None}
+
+    return change(asked, lambda _: decide, action="remove", subject=key, strict=True)
 
 
 def _told(asked: Asked, made: Change, proof: Proof | None) -> dict[str, Any]:
@@ -125,8 +172,10 @@ def _document(action: str, version: int, of: ChangePlan | Change, asked: Asked) 
     return {
         "action": action,
         "dry_run": asked.dry_run,
+        "place": asked.place,
         "version": version,
         "changed": sorted(of.edits),
+        "counts": count_edits(of.before, of.edits),
         "before": of.before,
         "after": of.edits,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +10,13 @@ from pathlib import Path
 import click
 
 from switchover.adapters.flag_sources import FolderSources
-from switchover.cli.flags_change import Asked, change_one, changing
+from switchover.cli.flags_change import Asked, changing, remove_one
 from switchover.cli.flags_place import find_place, find_settings, open_flags, place_options
 from switchover.cli.flags_render_debt import render_debt, render_removal
-from switchover.cli.output import emit
+from switchover.cli.output import emit, is_terminal
 from switchover.errors import InputError
 from switchover.flags.opening import open_store
-from switchover.operations.flag_debt import choose_answer, find_debt, remove_from_code
+from switchover.operations.flag_debt import choose_answer, find_debt, remove_from_code, require_unasked
 from switchover.operations.flag_results import evaluation_counts
 
 FAILED = 1
@@ -47,7 +48,8 @@ def stale(
         counts=_read_counts(place),
         stale_days=settings.stale_days if days is None else days,
     )
-    emit(report, render_debt(report), as_json=as_json)
+    width = shutil.get_terminal_size().columns if is_terminal() else None
+    emit(report, render_debt(report, width), as_json=as_json)
 
 
 @click.command()
@@ -63,7 +65,7 @@ def remove(
     """Take a flag out of the code, and the dead branch too.
 
     First with --value, which rewrites the code; when that is deployed, without it: then the flag leaves the set.
-    Status 1 where code still asks for it and could not be rewritten.
+    Status 1 where code still asks for it and could not be rewritten, or where a file could not be read.
     """
     if value is None:
         if write:
@@ -74,14 +76,15 @@ def remove(
                 next_step="add --value on; without --write the flag leaves the set",
             )
         if not still_asked:
-            _require_unasked(name, _open_sources(sources, asked.config_path))
-        return change_one(asked, name, lambda _: None, action="remove", strict=True)
+            found = _open_sources(sources, asked.config_path)
+            _require_unasked(name, found, find_place(asked.store, asked.config_path))
+        return remove_one(asked, name)
     flag = open_flags(asked.store, asked.config_path).read().flag(name)
     answer, variant = choose_answer(flag, name, value)
     found = _open_sources(sources, asked.config_path)
     report = remove_from_code(found, name, answer, write=write and not asked.dry_run, variant=variant)
     emit(report, render_removal(report), as_json=asked.as_json)
-    return FAILED if report.left else 0
+    return 0 if report.complete else FAILED
 
 
 def _open_sources(sources: tuple[Path, ...], config_path: Path | None) -> FolderSources:
@@ -97,14 +100,7 @@ def _read_counts(place: str) -> Mapping[str, int] | None:
     return {key: sum(day.count for day in days) for key, days in counted.items()} or None
 
 
-def _require_unasked(name: str, sources: FolderSources) -> None:
-    asking = [each for each in sources.find_references().references if each.key == name and each.sure]
-    if asking:
-        places = ", ".join(f"{each.file}:{each.line}" for each in asking[:5])
-        raise InputError(
-            f"{name} is still asked for",
-            expected="no code that asks for it, so that nobody falls back to a default",
-            found=places + (f" and {len(asking) - 5} more" if len(asking) > 5 else ""),  # noqa: PLR2004 as above
-            next_step=f"take it out of the code with `switchover flags remove {name} --value … --write`, "
-            "or add --still-asked",
-        )
+def _require_unasked(name: str, sources: FolderSources, place: str) -> None:
+    counted = evaluation_counts(place).get(name, ()) if place.startswith(_KEEPS_COUNTS) else ()
+    for warning in require_unasked(sources.find_references(), name, counted, lambda: datetime.now(UTC)):
+        click.echo(warning, err=True)

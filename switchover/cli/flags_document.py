@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from switchover.cli.flags_change import Asked, change, changing
-from switchover.cli.flags_files import read_limited
+from switchover.cli.flags_files import read_limited, write_whole
 from switchover.cli.flags_place import open_flags, place_options
 from switchover.cli.output import emit
+from switchover.errors import InputError
 from switchover.flags.definition import read_document
-from switchover.flags.snapshot import Snapshot
-from switchover.operations.flag_changes import of_document
+from switchover.flags.file_document import SCHEMA, to_text
+from switchover.operations.flag_changes import keeping_all, of_document
 from switchover.operations.flag_history import going_back_to, taking_back
-
-_SCHEMA = "https://flagd.dev/schema/v0/flags.json"
 
 
 @click.command("import")
 @click.argument("file")
-@click.option("--keep-others", is_flag=True, help="Flags that the file does not name stay; else they are removed.")
+@click.option("--keep-others", is_flag=True, help="Flags that the file does not name stay as they are.")
+@click.option("--replace", is_flag=True, help="Flags that the file does not name are removed.")
 @changing
-def import_file(file: str, *, keep_others: bool, asked: Asked) -> int:
+def import_file(file: str, *, keep_others: bool, replace: bool, asked: Asked) -> int:
     """Make the set what a file in flagd's form says.
 
-    FILE - is standard input. The whole file is checked before anything is written.
+    FILE - is standard input. The whole file is checked before anything is written. Where the set has flags that the
+    file does not name it is refused without --keep-others or --replace.
     """
-    decide = of_document(read_document(read_limited(file)), keep_others=keep_others)
+    if keep_others and replace:
+        raise InputError(
+            "what becomes of flags that the file does not name?",
+            expected="either --keep-others or --replace",
+            found="both",
+            next_step="take one of them away",
+        )
+    parts = read_document(read_limited(file))
+    decide = of_document(parts, keep_others=keep_others) if keep_others or replace else keeping_all(parts)
     return change(asked, lambda _: decide, action="import", subject="the flags", strict=True)
 
 
@@ -39,11 +46,11 @@ def import_file(file: str, *, keep_others: bool, asked: Asked) -> int:
 def export(output: Path | None, store: str | None, config_path: Path | None, *, as_json: bool) -> None:
     """Write the set in flagd's form."""
     snapshot = open_flags(store, config_path).read()
-    text = json.dumps(_document(snapshot), indent=2, ensure_ascii=False)
+    text = to_text({"$schema": SCHEMA, **snapshot.document()}, indent=2)
     if output is None:
         click.echo(text)
         return
-    output.write_text(text + "\n", encoding="utf-8")
+    write_whole(output, f"{text}\n")
     told = f"version {snapshot.version} is in {output}"
     emit({"version": snapshot.version, "file": output}, told, as_json=as_json)
 
@@ -72,7 +79,3 @@ def undo(version: int, *, asked: Asked) -> int:
     return change(
         asked, lambda store: taking_back(store, version), action="undo", subject=f"version {version}", strict=True
     )
-
-
-def _document(snapshot: Snapshot) -> dict[str, Any]:
-    return {"$schema": _SCHEMA, **snapshot.document()}

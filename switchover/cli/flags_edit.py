@@ -8,6 +8,8 @@ from switchover.cli.flags_change import Asked, change_one, changing
 from switchover.errors import InputError
 from switchover.flags import changes
 
+_SHOWN = 100
+
 
 @click.command()
 @click.argument("name")
@@ -61,6 +63,24 @@ def target(name: str, users: tuple[str, ...], variant: str | None, *, remove: bo
         )
 
     def edit(flag: changes.Flag) -> changes.Flag:
-        return changes.untarget_users(flag, users) if variant is None else changes.target_users(flag, users, variant)
+        if variant is not None:
+            _refuse_lists(users)
+            return changes.target_users(flag, users, variant)
+        after = changes.untarget_users(flag, users)
+        if after == flag:  # one that does have a comma, of another tool's making, can be taken away
+            _refuse_lists(users)
+        return after
 
     return change_one(asked, name, edit, action="target")
+
+
+def _refuse_lists(users: tuple[str, ...]) -> None:
+    """`a,b` is one targeting key, which nobody means who writes it."""
+    for user in users:
+        if "," in user:
+            raise InputError(
+                "--user names one user",
+                expected="one targeting key, without a comma",
+                found=user[:_SHOWN],
+                next_step="repeat it: " + " ".join(f"--user {each.strip()}" for each in user[:_SHOWN].split(",")),
+            )

@@ -1,4 +1,4 @@
-"""What a person hands in: a file or standard input, never more of it than a set may have."""
+"""Files of a person: what is handed in, never more of it than a set may have, and what is put there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from switchover.errors import InputError
+from switchover.flags.file_document import replace_file
 from switchover.flags.flag_size import MAX_SET_BYTES
 from switchover.flags.snapshot import Json
 
@@ -26,6 +27,23 @@ def read_limited(file: str) -> bytes:
             expected="a file of JSON, or - for standard input",
             found=error.strerror or str(error),
             next_step="correct the name, or the rights of the file",
+        ) from error
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Put the text into the file at once or not at all; a device or a pipe takes it as it comes."""
+    path = file.resolve()
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+        else:
+            replace_file(path, text.encode(), like=path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {file}",
+            expected="the name of a file, in a folder that may be written to",
+            found=error.strerror or str(error),
+            next_step="correct the name, or the rights of the folder",
         ) from error
 
 

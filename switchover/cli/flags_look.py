@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import click
 
-from switchover.cli.flags_place import flag_keys, open_flags, place_options, require_flag, unknown_flag
+from switchover.cli.flags_place import (
+    CHECK_PLACE,
+    flag_keys,
+    name_place,
+    open_flags,
+    place_options,
+    require_flag,
+    unknown_flag,
+)
 from switchover.cli.flags_words import describe_flag, list_entry, name_state
 from switchover.cli.output import align, emit
 from switchover.cli.tables import Rows, render_table
-from switchover.errors import InputError
 from switchover.flags.snapshot import Change, Snapshot
 
 _LIST_HEAD = ("flag", "state", "serves", "owner", "expires")
@@ -26,9 +34,10 @@ _NAMED_PARTS = 3
 def list_flags(store: str | None, config_path: Path | None, *, as_json: bool) -> None:
     """Show all flags and what each serves."""
     snapshot = open_flags(store, config_path).read()
+    place = name_place(store, config_path)
     entries = [list_entry(key, _flag(snapshot, key)) for key in flag_keys(snapshot)]
-    document = {"version": snapshot.version, "lineage": snapshot.lineage, "flags": entries}
-    emit(document, _render_list(entries, snapshot.version), as_json=as_json)
+    document = {"place": place, "version": snapshot.version, "lineage": snapshot.lineage, "flags": entries}
+    emit(document, _render_list(entries, snapshot.version, place), as_json=as_json)
 
 
 @click.command()
@@ -37,7 +46,7 @@ def list_flags(store: str | None, config_path: Path | None, *, as_json: bool) ->
 def show(name: str, store: str | None, config_path: Path | None, *, as_json: bool) -> None:
     """Show one flag in full."""
     snapshot = open_flags(store, config_path).read()
-    flag = require_flag(snapshot, name)
+    flag = require_flag(snapshot, name, name_place(store, config_path))
     lines = [(name, name_state(flag)), *describe_flag(flag)[1:]]
     targeting = flag.get("targeting")
     text = align([(f"{label}:", said) for label, said in lines])
@@ -62,26 +71,25 @@ def history(name: str | None, limit: int, store: str | None, config_path: Path |
         changes = [change for change in opened.history() if f"flags/{name}" in change.edits][:limit]
         snapshot = opened.read()
         if not changes and snapshot.flag(name) is None:
-            raise unknown_flag(name, flag_keys(snapshot))
+            raise unknown_flag(snapshot, name, name_place(store, config_path))
     emit({"history": [_entry(change) for change in changes]}, _render_history(changes), as_json=as_json)
 
 
 def _flag(snapshot: Snapshot, key: str) -> dict[str, Any]:
     """The flag, an empty one where something else stands: one broken flag must not hide the others."""
-    try:
-        return require_flag(snapshot, key)
-    except InputError:
-        return {}
+    flag = snapshot.flag(key)
+    return flag if isinstance(flag, dict) else {}
 
 
-def _render_list(entries: list[dict[str, Any]], version: int) -> str:
+def _render_list(entries: list[dict[str, Any]], version: int, place: str) -> str:
     if not entries:
-        return "there are no flags yet; make one with `switchover flags set NAME`"
+        never = "" if version else ": no set was ever written there, or it was lost"
+        return f"no flags at version {version} of {place}{never}; {CHECK_PLACE}"
     rows: Rows = [
         (each["key"], each["state"], each["serves"], each["owner"] or "-", each["expires"] or "-") for each in entries
     ]
     count = f"{len(entries)} flag{'s' if len(entries) > 1 else ''}"
-    return f"{render_table(_LIST_HEAD, rows)}\n{count} at version {version}"
+    return f"{render_table(_LIST_HEAD, rows)}\n{count} at version {version} of {place}"
 
 
 def _entry(change: Change) -> dict[str, Any]:
@@ -102,7 +110,7 @@ def _render_history(changes: Sequence[Change]) -> str:
     rows: Rows = [
         (
             str(change.version),
-            change.at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            change.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
             change.note.who,
             change.note.action,
             _name_parts(change),

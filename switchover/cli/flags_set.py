@@ -11,12 +11,16 @@ import click
 
 from switchover.cli.flags_change import Asked, change, changing
 from switchover.cli.flags_files import read_json
+from switchover.cli.flags_place import require_flag
 from switchover.cli.flags_values import CLEAR, read_day, read_prerequisites, read_variants
 from switchover.errors import InputError
 from switchover.flags import changes
 from switchover.flags.additions import EXPERIMENT, EXPIRES, OFF, OWNER, PREREQUISITES
 from switchover.flags.change_kill import edit_inside
+from switchover.flags.ports import FlagStore
 from switchover.flags.snapshot import Edits, Json, Snapshot
+from switchover.operations.flag_changes import Decide
+from switchover.operations.flag_history import refuse_lost_set
 
 _Flag = dict[str, Json]
 
@@ -48,22 +52,28 @@ class Wanted:
     help=f"other=on: only where the flag `other` serves `on`; may be repeated; {CLEAR}: no prerequisite.",
 )
 @click.option("--experiment/--no-experiment", default=None, help="Whether exposures are recorded for `results`.")
+@click.option("--new-set", is_flag=True, help="Begin a new set with this flag alone, where there was another one.")
 @changing
-def set_flag(name: str, *, asked: Asked, **options: Any) -> int:
+def set_flag(name: str, *, asked: Asked, new_set: bool, **options: Any) -> int:
     """Make a flag, or edit one.
 
     What is not named stays as it is. A killed flag stays killed: what is set is what it serves when it is revived.
     """
     wanted = _read(**options)
 
-    def decide(snapshot: Snapshot) -> Edits:
-        part = f"flags/{name}"
-        if part in snapshot.parts:
-            return {part: _edited(_require_object(name, snapshot.flag(name)), wanted)}
-        made = changes.new_flag(wanted.variants, default=wanted.default, created=datetime.now(UTC).date())
-        return {part: _edited(made, wanted)}
+    def deciding(store: FlagStore) -> Decide:
+        def decide(snapshot: Snapshot) -> Edits:
+            if not (snapshot.version or new_set):
+                refuse_lost_set(store)
+            part = f"flags/{name}"
+            if part in snapshot.parts:
+                return {part: _edited(require_flag(snapshot, name, asked.place), wanted)}
+            made = changes.new_flag(wanted.variants, default=wanted.default, created=datetime.now(UTC).date())
+            return {part: _edited(made, wanted)}
 
-    return change(asked, lambda _: decide, action="set", subject=name)
+        return decide
+
+    return change(asked, deciding, action="set", subject=name)
 
 
 def _read(
@@ -121,14 +131,3 @@ def _with_rules(wanted: Wanted) -> Callable[[_Flag], _Flag]:
         return plain if wanted.targeting in (None, {}) else {**plain, "targeting": wanted.targeting}
 
     return edit
-
-
-def _require_object(name: str, flag: Json) -> _Flag:
-    if isinstance(flag, dict):
-        return flag
-    raise InputError(
-        f"{name} cannot be edited",
-        expected="a flag, which is a JSON object",
-        found=f"a {type(flag).__name__}: the stored set is broken there",
-        next_step=f"import a file with a sound {name}, with --keep-others",
-    )

@@ -49,15 +49,17 @@ def unanswered(key: str, code: ErrorCode, message: str, metadata: Metadata = NO_
 def split(key: str, percent: float, context: Context) -> Resolution:
     """Whether the context's bucket by `key` is below `percent`: the one that a stored flag of that key would use.
 
-    100 is everybody and 0 nobody, with a targeting key or without.
+    100 is everybody and 0 nobody, with a targeting key or without. An error for what is no percentage.
     """
+    if not 0 <= percent <= _EVERYBODY:
+        return unanswered(key, ErrorCode.GENERAL, f"expected a percentage from 0 to {_EVERYBODY}, found {percent}")
     return _split(key, percent)(context)
 
 
 @lru_cache(maxsize=1024)
 def _split(key: str, percent: float) -> Answer:
     on, off = (Resolution(key, value, None, Reason.SPLIT) for value in (True, False))
-    if percent >= _EVERYBODY or percent <= 0:
-        return lambda _context: on if percent > 0 else off
+    if percent in (0, _EVERYBODY):
+        return lambda _context: on if percent else off
     nobody = unanswered(key, ErrorCode.TARGETING_KEY_MISSING, "a percentage is by targeting key, and there is none")
     return split_by_pair(key, (math.ceil(percent * BUCKETS / _EVERYBODY), BUCKETS), (on, off), nobody)

@@ -146,14 +146,20 @@ def _read_condition(node: Json) -> Shares | None:
     match node:
         case bool():
             return Shares(((IN, WHOLE if node else 0), (OUT, 0 if node else WHOLE)))
-        case {"==": [dict() as spread_out, "in"]} if len(node) == 1:
+        case {"==": [dict() as spread_out, "in"], **rest} if not rest:
             shares = read_spread(spread_out)
             names = [] if shares is None else [variant for variant, _ in shares.weights]
             return shares if sorted(names) == [IN, OUT] else None
-        case {"or": [True, dict() as held]} | {"and": [False, dict() as held]} if len(node) == 1:
-            shares = _read_condition(held) if "==" in held else None
-            return shares if shares is not None and shares.whole == (IN if "or" in node else OUT) else None
+        case {"or": [True, {"==": _} as held], **rest} if not rest:
+            return _read_held(held, IN)
+        case {"and": [False, {"==": _} as held], **rest} if not rest:
+            return _read_held(held, OUT)
     return None
+
+
+def _read_held(condition: Json, whole: str) -> Shares | None:
+    shares = _read_condition(condition)
+    return shares if shares is not None and shares.whole == whole else None
 
 
 def _put(node: Json, path: tuple[str | int, ...], written: Json) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from switchover.flags.context import TARGETING_KEY
 from switchover.flags.rule_json import condition_of

@@ -131,7 +131,7 @@ class Client(Questions):
         """The set that answers come from."""
         return self._flag_set.snapshot
 
-    def replace(self, snapshot: Snapshot) -> None:
+    def replace(self, snapshot: Snapshot, *, vouched: bool = True, age_seconds: float | None = None) -> None:
         """Answer from this set; where it cannot be compiled go on with the one before, and try again later."""
         if self._closed:
             return
@@ -149,7 +149,10 @@ class Client(Questions):
             recorder = self._recorder
             self._guard("telling the recorder of a set", lambda: recorder.swapped(flag_set))
         first, self._has_set = not self._has_set, True
-        self.confirm()
+        if vouched:
+            self.confirm()
+        else:
+            self._remember(age_seconds)
         changed = () if first else _changed_keys(before, flag_set)
         if changed:
             self._tell(EventKind.CHANGED, keys=changed)
@@ -197,6 +200,12 @@ class Client(Questions):
         except Exception as error:  # noqa: BLE001 - flags are answered from what there is
             self._complaints.about("starting the feed", error)
             self.lose(f"the feed cannot be started: {type(error).__name__}")
+
+    def _remember(self, age_seconds: float | None) -> None:
+        if age_seconds is not None:
+            self._vouched_at = self._monotonic() - age_seconds
+        self._ready.set()
+        self.lose("last known values: the place was not heard of yet")
 
     def _retry(self, snapshot: Snapshot) -> None:
         if self._monotonic() >= self._again_at:

@@ -16,7 +16,7 @@ from switchover.flags.bucketing import (
 )
 from switchover.flags.context import TARGETING_KEY, Context
 from switchover.flags.conversions import follow, look_up, to_number
-from switchover.flags.expression import Expression, Run, Split, constant
+from switchover.flags.expression import Expression, Fractional, Run, constant
 from switchover.flags.rule_site import Scope, Site, WholeDataNeededError
 
 FLAGD = "$flagd"
@@ -114,7 +114,7 @@ def _split_by_key(variants: Sequence[object], ends: Sequence[int], scope: Scope,
             return split_by_pair(flag_key, ends, outcomes, nothing)
         return lambda data: choose_outcome(hash_pair(flag_key, data[TARGETING_KEY]), ends, outcomes, nothing)
 
-    return Expression(bind(variants, None), split=Split(variants, bind))
+    return Expression(bind(variants, None), split=Fractional(variants, bind))
 
 
 def _split_by_value(

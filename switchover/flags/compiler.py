@@ -16,12 +16,13 @@ from typing import Final, cast
 from switchover.flags.additions import EXPERIMENT, KILL, PREREQUISITES, read_prerequisites
 from switchover.flags.compile_flag import Surroundings, compile_flag, is_metadata
 from switchover.flags.evaluators import REF, find_affected, find_references
-from switchover.flags.flag_set import Answer, DeferredFlag, Flag, FlagSet
+from switchover.flags.flag_set import Answer, CompiledFlag, DeferredFlag, Flag, FlagSet
 from switchover.flags.prerequisites import finish, plan_links
 from switchover.flags.resolution import Metadata
 from switchover.flags.snapshot import SECTIONS, Json, Snapshot, written_alike
 
 _ABSENT: Final = object()
+_NOTHING: Final[Mapping[str, Flag]] = MappingProxyType({})
 
 
 def compile_set(
@@ -44,8 +45,8 @@ def compile_set(
     for key in (*(key for key in members.flags if key not in linked), *plan.order):
         problem, others, flag = plan.problems.get(key), asked.get(key, ()), unchanged.get(key)
         if flag is None or not _stays(flag, problem, others, compiled, before):
-            needs = {other: compiled[other] for other in others} if problem is None else {}
-            flag = _defer(key, members.flags[key], around, needs, problem)
+            needs = {other: compiled[other] for other in others} if others and problem is None else _NOTHING
+            flag = DeferredFlag(key, _make, members.flags[key], around, needs, problem)
             if problem is not None or _is_in_use(key, before) or _may_be_experiment(members.flags[key]):
                 _compile_now(flag)
         compiled[key] = flag
@@ -58,10 +59,10 @@ def _with_targets(asked: Mapping[str, tuple[str, ...]], flags: Mapping[str, obje
     return {**targets, **asked}
 
 
-def _defer(
+def _make(
     key: str, definition: Json, around: Surroundings, needs: Mapping[str, Flag], problem: str | None
-) -> DeferredFlag:
-    return DeferredFlag(key, lambda: finish(compile_flag(key, definition, around), needs, problem))
+) -> CompiledFlag:
+    return finish(compile_flag(key, definition, around), needs, problem)
 
 
 def _is_in_use(key: str, before: FlagSet) -> bool:

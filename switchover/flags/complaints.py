@@ -5,7 +5,16 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from switchover.flags.snapshot import Snapshot
+
 _LOG: Final = logging.getLogger("switchover.flags")
+
+
+def name_answers(served: Snapshot) -> str:
+    """What callers get while the place of the flags cannot be asked; a reason follows."""
+    if served.version:
+        return "flags are answered from what was known last"
+    return "no flags yet: every caller gets its own default"
 
 
 class Complaints:

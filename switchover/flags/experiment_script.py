@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 # KEYS[1] is the last number of the instance; steps name the other keys by their place. A unit is kept as
-# "exposed at|variant", or "-" when it was seen with two variants; an event of a unit as "count|sum of values".
+# "exposed at|variant", or "-given at|variant given last" when it was seen with two variants; an event of a unit as
+# "count|sum of values".
 SCRIPT: Final = """
 local sequence = tonumber(ARGV[1])
 if sequence <= tonumber(redis.call('GET', KEYS[1]) or '0') then return 0 end
@@ -21,20 +22,33 @@ local function expose(units, notes, unit, variant, at)
     else
       redis.call('HSET', units, unit, at .. '|' .. variant)
     end
-  elseif old ~= '-' then
-    local since, before = string.match(old, '^(%d+)|(.*)$')
-    if before ~= variant then
-      redis.call('HSET', units, unit, '-')
-      redis.call('HINCRBY', notes, 'reassigned', 1)
-    elseif tonumber(at) < tonumber(since) then
-      redis.call('HSET', units, unit, at .. '|' .. variant)
-    end
+    return
   end
+  local moved, since, before = string.match(old, '^(%-?)(%d+)|(.*)$')
+  if not since then return end
+  if before == variant then
+    if tonumber(at) < tonumber(since) then redis.call('HSET', units, unit, moved .. at .. '|' .. variant) end
+    return
+  end
+  if tonumber(at) >= tonumber(since) then since, before = at, variant end
+  redis.call('HSET', units, unit, '-' .. since .. '|' .. before)
+  if moved == '' then redis.call('HINCRBY', notes, 'reassigned', 1) end
 end
 
-local function happen(units, notes, kinds, events, unit, event, value, at)
+local function count_watched(watch, watched, unit, old, event, at)
+  if redis.call('HGET', watch, 'event') ~= event then return end
+  local since, variant = string.match(old, '^%-?(%d+)|(.*)$')
+  if not since or tonumber(at) < tonumber(since) then return end
+  local trusted = tonumber(redis.call('HGET', watch, 'trusted') or '0')
+  if variant == redis.call('HGET', watch, 'variant') and tonumber(since) < trusted then return end
+  if redis.call('SADD', watched, unit) == 1 then redis.call('HINCRBY', watch, '=' .. variant, 1) end
+end
+
+local function happen(units, notes, kinds, events, watch, watched, unit, event, value, at)
   local old = redis.call('HGET', units, unit)
-  if not old or old == '-' then return end
+  if not old then return end
+  count_watched(watch, watched, unit, old, event, at)
+  if string.sub(old, 1, 1) == '-' then return end
   if tonumber(at) < tonumber(string.match(old, '^%d+')) then
     redis.call('HINCRBY', notes, 'early', 1)
     return
@@ -67,9 +81,9 @@ while at <= #ARGV do
     lifetimes[key(1)], lifetimes[key(2)] = experiment_seconds, experiment_seconds
     at = at + 6
   else
-    happen(key(1), key(2), key(3), key(4), argument(5), argument(6), argument(7), argument(8))
-    for n = 1, 4 do lifetimes[key(n)] = experiment_seconds end
-    at = at + 9
+    happen(key(1), key(2), key(3), key(4), key(5), key(6), argument(7), argument(8), argument(9), argument(10))
+    for n = 1, 6 do lifetimes[key(n)] = experiment_seconds end
+    at = at + 11
   end
 end
 for name, seconds in pairs(lifetimes) do redis.call('EXPIRE', name, seconds) end

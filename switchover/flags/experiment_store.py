@@ -1,13 +1,15 @@
 """The keeper of records in Redis: counts by day, the units of experiments, the events of units.
 
-All keys begin with the set's hash tag, so that a Cluster keeps them on one node, and `:records:`. An application
-that records needs, beyond what `redis_connection` names, `~{switchover:flags:NAME}:records:* +eval +get +set +expire
-+hget +hset +hlen +hincrby +sismember +scard +sadd`; who reads the results `+hgetall +hscan +smembers`.
+All keys begin with the set's hash tag, so that a Cluster keeps them on one node, and `:records:`. The rights that this
+needs are among those that `redis_connection` names.
 
 - `counts:<day>`, a hash: an answer (JSON of flag, variant, rule, reason, error) -> how often it was given;
-- `units:<flag>`, a hash: the unit (a hash of the targeting key) -> `<exposed at>|<variant>`, `-` when reassigned;
+- `units:<flag>`, a hash: the unit (a hash of the targeting key) -> `<exposed at>|<variant>`; when reassigned
+  `-<given at>|<variant given last>`;
 - `event:<flag>:<event>`, a hash: the unit -> `<how often>|<sum of values>`;
 - `notes:<flag>`, a hash of what was left out; `kinds:<flag>`, the set of the events' names;
+- `watch:<flag>`, a hash: what is watched while the flag is rolled out, and `=<variant>` -> the units that had the
+  event; `watched:<flag>`, the set of these units;
 - `instance:<instance>`: the number of the last batch that was kept.
 
 Import this module late: it brings the Redis client.
@@ -35,14 +37,16 @@ from switchover.flags.records import (
     Answered,
     Batch,
     DailyCount,
+    ErrorWatch,
     ExperimentData,
     Exposure,
     Occurrence,
     Tally,
     day_of,
 )
-from switchover.flags.redis_connection import TROUBLE, Patience, open_connection, trouble
+from switchover.flags.redis_connection import Patience, open_connection
 from switchover.flags.redis_place import read_redis_place
+from switchover.flags.redis_trouble import TROUBLE, trouble
 
 DAYS_KEPT: Final = 100
 _DAY_SECONDS: Final = 86_400
@@ -96,7 +100,7 @@ class RedisRecords:
                 found.setdefault(count.answered.flag, []).append(count)
         return found
 
-    def read_experiment(self, flag: str, event: str) -> ExperimentData:
+    def read_experiment(self, flag: str, event: str, since: int = 0) -> ExperimentData:
         """The experiment, scanned in small steps; 200,000 units take a few seconds of waiting."""
         with self._connected(f"the experiment {flag} could not be read") as connection:
             noted = connection.hgetall(self._key("notes", flag))
@@ -104,18 +108,38 @@ class RedisRecords:
             kinds = sorted(_text(kind) for kind in connection.smembers(self._key("kinds", flag)))
             happened = _scan(connection, self._key("event", flag, event))
             units = _scan(connection, self._key("units", flag))
-            tally = Tally()
+            tally = Tally(since)
             for unit, assigned in units.items():
-                if assigned != b"-":
-                    _, variant = assigned.split(b"|", 1)
-                    tally.add(_decode(variant), *_outcome(happened.get(unit)))
+                at, variant = assigned.split(b"|", 1)
+                if not at.startswith(b"-"):
+                    tally.add(_decode(variant), int(at), *_outcome(happened.get(unit)))
         return replace(
             tally.data(flag, event),
             reassigned=notes.get("reassigned", 0),
             refused=notes.get("refused", 0),
             early=notes.get("early", 0),
+            unkept=notes.get("kinds", 0),
             events=tuple(kinds),
         )
+
+    def begin_watch(self, watch: ErrorWatch) -> None:
+        """Begin to count, from nothing."""
+        key, watched = self._key("watch", watch.flag), self._key("watched", watch.flag)
+        texts = {"run": watch.run, "event": watch.event, "variant": watch.variant, "trusted": str(watch.trusted_since)}
+        with self._connected(f"the errors of {watch.flag} cannot be watched") as connection:
+            steps = connection.pipeline(transaction=True)
+            steps.delete(key, watched)
+            steps.hset(key, mapping={name: _encode(text) for name, text in texts.items()})
+            steps.expire(key, _EXPERIMENT_SECONDS)
+            steps.execute()
+
+    def read_watch(self, flag: str, run: str) -> Mapping[str, int]:
+        """The units that had the event so far, by variant."""
+        with self._connected(f"the errors of {flag} could not be read") as connection:
+            fields = {_text(name): value for name, value in connection.hgetall(self._key("watch", flag)).items()}
+            if _bytes(fields.get("run", b"")) != _encode(run):
+                return {}
+            return {name[1:]: int(count) for name, count in fields.items() if name.startswith("=")}
 
     def _steps(self, record: Exposure | Occurrence, keys: _Keys) -> list[bytes]:
         flag = record.flag
@@ -124,8 +148,9 @@ class RedisRecords:
         if isinstance(record, Exposure):
             return [b"x", units, notes, unit, _encode(record.variant), at]
         kinds, happened = keys.place(self._key("kinds", flag)), keys.place(self._key("event", flag, record.event))
+        watch, watched = keys.place(self._key("watch", flag)), keys.place(self._key("watched", flag))
         value = b"" if record.value is None else repr(record.value).encode()
-        return [b"e", units, notes, kinds, happened, unit, _encode(record.event), value, at]
+        return [b"e", units, notes, kinds, happened, watch, watched, unit, _encode(record.event), value, at]
 
     def close(self) -> None:
         """Let go of the connection; the next call opens another."""

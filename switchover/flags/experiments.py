@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from switchover.decide.evidence import log_sum
 from switchover.errors import InputError
 from switchover.flags.anytime import log_split_evidence, mean_interval, p_value, share_interval
 from switchover.flags.pairs import (
@@ -23,8 +24,11 @@ from switchover.flags.results import Comparison, Results, Split, VariantResult, 
 # A split is called wrong at this error, whatever alpha is: it is an alarm about the experiment, not its outcome.
 MISMATCH_ALPHA: Final = 0.01
 
-# How narrow the alternatives lie around the hypothesis: for splits that are off by a percent.
-_SPLIT_STRENGTH: Final = 1000.0
+# While the split may well be wrong nothing is decided: a wrong split fakes a difference before it is proven itself.
+DOUBTFUL_ALPHA: Final = 0.2
+
+# How narrow the alternatives lie around the hypothesis: for splits that are off by a percent, and by a half.
+_SPLIT_STRENGTHS: Final = (1000.0, 30.0)
 
 
 def judge_experiment(
@@ -98,8 +102,10 @@ def _choose_control(data: ExperimentData, expected: Mapping[str, float], control
 
 def _judge_split(data: ExperimentData, expected: Mapping[str, float]) -> Split:
     found = {name: data.variants.get(name, VariantData()).units for name in expected}
-    evidence = log_split_evidence(tuple(found.values()), tuple(expected.values()), _SPLIT_STRENGTH)
-    p = p_value(evidence)
+    counts, shares = tuple(found.values()), tuple(expected.values())
+    # The mean of several wealths is a wealth.
+    evidence = log_sum(tuple(log_split_evidence(counts, shares, strength) for strength in _SPLIT_STRENGTHS))
+    p = p_value(evidence - math.log(len(_SPLIT_STRENGTHS)))
     return Split(dict(expected), found, p, mismatch=p < MISMATCH_ALPHA)
 
 
@@ -157,6 +163,8 @@ def _decide(
         return Verdict.MISMATCH, "sample ratio mismatch: the units are not spread as the rule says"
     if not first.units or not second.units:
         return Verdict.NO_DATA, f"no units in {control if not first.units else rival}"
+    if split is not None and split.p_value < DOUBTFUL_ALPHA:
+        return Verdict.UNDECIDED, f"the units may not be spread as the rule says (p {split.p_value:.3g}): wait for more"
     if p > alpha:
         return Verdict.UNDECIDED, f"{rival} and {control} cannot be told apart yet (p {p:.3g}, needed {alpha:.3g})"
     verdict = Verdict.BETTER if more else Verdict.WORSE
@@ -192,6 +200,13 @@ def _warn(data: ExperimentData, weights: Mapping[str, float] | None, expected: M
         warnings.append(f"left out, since the split does not give them: {', '.join(strangers)}")
     if data.refused:
         warnings.append(f"the experiment is full: {data.refused} later exposures were not enrolled")
+    if data.older:
+        warnings.append(f"left out: {data.older} units that were enrolled before the weights were changed")
+    if data.variants and data.event not in data.events:
+        known = ", ".join(data.events) or "none"
+        warnings.append(f"no event {data.event!r} of any unit that takes part was recorded; known events: {known}")
+    if data.unkept:
+        warnings.append(f"left out: {data.unkept} events, since {len(data.events)} kinds of event were known already")
     if data.reassigned:
         warnings.append(f"left out: {data.reassigned} units that were given two variants")
     if data.early:

@@ -19,7 +19,7 @@ VARIES: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Fractional:
     """A percentage with weights that are known beforehand: `bind(outcomes, nothing)` chooses among `outcomes`."""
 
     variants: Sequence[object]
@@ -38,7 +38,7 @@ class Expression:
     run: Run
     value: Any = VARIES
     test: Run | None = None
-    split: Split | None = None
+    split: Fractional | None = None
     is_list: bool = False
     attribute: str | None = None
     reads_key: bool = False

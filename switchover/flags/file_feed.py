@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from switchover.errors import LedgerUnreadableError
+from switchover.flags.complaints import name_answers
 from switchover.flags.file_document import digest_of
 from switchover.flags.file_store import look
 from switchover.flags.ports import Listener
@@ -18,6 +20,8 @@ _JOIN_SECONDS: Final = 3.0
 
 # A file may change twice within one tick of its clock: it is read so often again after it has changed.
 _REREADS: Final = 2
+
+_log = logging.getLogger(__name__)
 
 _Mark: TypeAlias = tuple[int, ...]
 
@@ -34,7 +38,7 @@ class FileFeed:
         self._mark: _Mark = ()
         self._rereads = 0
         self._state: tuple[int, str, str] | None = None
-        self._lost = False
+        self._lost = ""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
@@ -44,7 +48,7 @@ class FileFeed:
     def start(self, listener: Listener) -> None:
         """Hand over what is in the file now and watch it. In a forked child too."""
         # A child must not believe what is noted here: the parent's thread may have been about to tell its listener.
-        self._state, self._lost, self._mark = None, False, ()
+        self._state, self._lost, self._mark = None, "", ()
         self._look(listener)
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -86,7 +90,9 @@ class FileFeed:
         except Exception as error:  # noqa: BLE001 - the thread outlives whatever it is: the file may be mended
             self._lose(listener, f"the file cannot be read: {type(error).__name__}")
         else:
-            self._lost = False
+            if self._lost:
+                _log.info("%s can be read again", self._path)
+            self._lost = ""
             if state == self._state:
                 listener.confirm()
             else:
@@ -94,9 +100,10 @@ class FileFeed:
                 self._state = state
 
     def _lose(self, listener: Listener, why: str) -> None:
-        if not self._lost:
+        if why != self._lost:
+            _log.warning("%s: %s: %s", name_answers(listener.served), self._path, why)
             listener.lose(why)
-            self._lost = True
+            self._lost = why
 
 
 def _mark_of(path: Path) -> _Mark:

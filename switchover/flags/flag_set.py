@@ -5,7 +5,6 @@ Its answers never change; a flag may be compiled when it is first needed.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -38,14 +37,16 @@ class DeferredFlag:
 
     Nobody waits for a lock, and none is there for a forked child to inherit: of threads that ask at the same time each
     compiles the flag, and all go on with what the first of them has made. `made` is that, None: nobody has asked yet.
-    What `make` raises is raised to the one who asked and is not remembered.
+    What `make` raises, which is given the key and `parts`, is raised to the one who asked and is not remembered.
     """
 
+    # A set may have thousands of these, so that each is made of few objects.
     made: CompiledFlag | None = None
 
-    def __init__(self, key: str, make: Callable[[], CompiledFlag]) -> None:
+    def __init__(self, key: str, make: Callable[..., CompiledFlag], *parts: object) -> None:
         self.key = key
-        self._make: Callable[[], CompiledFlag] | None = make
+        self._make = make
+        self._parts: tuple[object, ...] | None = parts
 
     @property
     def answer(self) -> Answer:
@@ -59,32 +60,40 @@ class DeferredFlag:
 
     def answer_in(self, answers: dict[str, Answer]) -> Answer:
         """What evaluates it now; before it is compiled: what puts that into `answers` at the first question."""
-        return functools.partial(_answer_first, self, answers) if self.made is None else self.made.answer
+        return _FirstAnswer(self, answers) if self.made is None else self.made.answer
 
     def _finish(self) -> CompiledFlag:
-        make = self._make
-        if make is not None:
+        parts = self._parts
+        if parts is not None:
             # One atomic step, like every `setdefault` with a text.
-            self.__dict__.setdefault("made", _make_anywhere(make))
-            self._make = None
-        assert self.made is not None  # noqa: S101 - `_make` is let go after it was set
+            self.__dict__.setdefault("made", self._make_anywhere(parts))
+            self._parts = None
+        assert self.made is not None  # noqa: S101 - the parts are let go after it was set
         return self.made
+
+    def _make_anywhere(self, parts: tuple[object, ...]) -> CompiledFlag:
+        """However deep in its own calls an application asks first, the flag becomes the same."""
+        try:
+            return self._make(self.key, *parts)
+        except RecursionError:
+            return on_fresh_stack(lambda: self._make(self.key, *parts))
+
+
+class _FirstAnswer:
+    """Stands in the answers of a set until the first question."""
+
+    __slots__ = ("_answers", "_flag")
+
+    def __init__(self, flag: DeferredFlag, answers: dict[str, Answer]) -> None:
+        self._flag = flag
+        self._answers = answers
+
+    def __call__(self, context: Context) -> Resolution:
+        answer = self._answers[self._flag.key] = self._flag.answer
+        return answer(context)
 
 
 Flag: TypeAlias = CompiledFlag | DeferredFlag
-
-
-def _make_anywhere(make: Callable[[], CompiledFlag]) -> CompiledFlag:
-    """However deep in its own calls an application asks first, the flag becomes the same."""
-    try:
-        return make()
-    except RecursionError:
-        return on_fresh_stack(make)
-
-
-def _answer_first(flag: DeferredFlag, answers: dict[str, Answer], context: Context) -> Resolution:
-    answer = answers[flag.key] = flag.answer
-    return answer(context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ may have held at that moment, connections whose bytes belong to the parent) is n
 
 from __future__ import annotations
 
+import logging  # noqa: F401 - whoever registers first is asked last: see below
 import os
 import threading
 import weakref
@@ -78,7 +79,8 @@ IMPORTING_BRIEFLY: Final = ImportLock()
 """For what a question may wait for."""
 
 if hasattr(os, "register_at_fork"):
-    # First the locks, then those who may want them.
+    # First the locks, then those who may want them. Before a fork the order is reversed: logging, which is imported
+    # above, takes its lock after ours, since an import that we wait for may want to make a logger.
     for _lock in (IMPORTING, IMPORTING_BRIEFLY):
         os.register_at_fork(
             before=_lock.before_fork, after_in_parent=_lock.after_fork, after_in_child=_lock.after_fork_in_child

@@ -148,7 +148,7 @@ def _judge(
         if since is not None and (today - since).days >= stale_days:
             what = f"everybody gets {next(iter(case.served))}" if case.served else "everybody gets the caller's default"
             yield find(FindingKind.ROLLED_OUT, f"{what} for {_days((today - since).days)}", _advise_removal(case))
-    if searched and not case.references:
+    if searched and not case.references and settled:
         yield find(FindingKind.UNUSED, "no call in the code names it", f"`switchover flags remove {case.key}`")
     if counts is not None and not counts.get(case.key) and settled:
         yield find(
@@ -161,7 +161,7 @@ def _judge(
         yield find(
             FindingKind.NO_OWNER,
             "nobody is named who decides about it",
-            f"name one in the metadata of {case.key}: `switchover.owner`",
+            f"`switchover flags set {case.key} --owner TEAM`",
         )
 
 

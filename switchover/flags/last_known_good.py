@@ -13,6 +13,7 @@ import logging
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,6 +73,13 @@ class LastKnownGood:
             return None if text is None else self._parse(text)
         except (OSError, ValueError) as error:
             self._say(f"{self._path} is not used: {error}")
+            return None
+
+    def age_seconds(self) -> float | None:
+        """How long ago the file was written, and the place was heard of at the latest; None where there is no file."""
+        try:
+            return max(0.0, time.time() - self._path.stat().st_mtime)
+        except OSError:
             return None
 
     def write(self, stored: StoredSet) -> bool:

@@ -14,6 +14,7 @@ from switchover.flags.records import (
     Answered,
     Batch,
     DailyCount,
+    ErrorWatch,
     ExperimentData,
     Exposure,
     Occurrence,
@@ -25,9 +26,12 @@ _DAYS_KEPT = 100
 
 @dataclass(slots=True)
 class _Experiment:
-    units: dict[str, Exposure | None] = field(default_factory=dict)
+    units: dict[str, Exposure] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
     events: dict[str, dict[str, tuple[int, float | None]]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
+    watch: ErrorWatch | None = None
+    watched: dict[str, str] = field(default_factory=dict)
 
 
 class MemoryRecords:
@@ -66,23 +70,37 @@ class MemoryRecords:
                     found.setdefault(answered.flag, []).append(DailyCount(day, answered, count))
         return found
 
-    def read_experiment(self, flag: str, event: str) -> ExperimentData:
-        """The experiment, judged by one event."""
-        tally = Tally()
+    def read_experiment(self, flag: str, event: str, since: int = 0) -> ExperimentData:
+        """The experiment, judged by one event, of the units that were enrolled at `since` or later."""
+        tally = Tally(since)
         with self._lock:
             experiment = self._experiments.get(flag, _Experiment())
             happened = experiment.events.get(event, {})
             for unit, exposure in experiment.units.items():
-                if exposure is not None:
-                    tally.add(exposure.variant, unit in happened, happened.get(unit, (0, None))[1])
+                if unit not in experiment.moved:
+                    tally.add(exposure.variant, exposure.at, unit in happened, happened.get(unit, (0, None))[1])
             notes = experiment.notes
             return replace(
                 tally.data(flag, event),
                 reassigned=notes["reassigned"],
                 refused=notes["refused"],
                 early=notes["early"],
+                unkept=notes["kinds"],
                 events=tuple(sorted(experiment.events)),
             )
+
+    def begin_watch(self, watch: ErrorWatch) -> None:
+        """Begin to count, from nothing."""
+        with self._lock:
+            experiment = self._experiments.setdefault(watch.flag, _Experiment())
+            experiment.watch, experiment.watched = watch, {}
+
+    def read_watch(self, flag: str, run: str) -> Mapping[str, int]:
+        """The units that had the event so far, by variant."""
+        with self._lock:
+            experiment = self._experiments.get(flag, _Experiment())
+            is_ours = experiment.watch is not None and experiment.watch.run == run
+            return dict(Counter(experiment.watched.values())) if is_ours else {}
 
     def _expose(self, experiment: _Experiment, exposure: Exposure) -> None:
         units = experiment.units
@@ -93,18 +111,21 @@ class MemoryRecords:
                 units[exposure.unit] = exposure
             return
         old = units[exposure.unit]
-        if old is None:
+        if old.variant == exposure.variant:
+            units[exposure.unit] = min(old, exposure, key=lambda each: each.at)
             return
-        if old.variant != exposure.variant:
-            units[exposure.unit] = None
+        units[exposure.unit] = exposure if exposure.at >= old.at else old
+        if exposure.unit not in experiment.moved:
+            experiment.moved.add(exposure.unit)
             experiment.notes["reassigned"] += 1
-        elif exposure.at < old.at:
-            units[exposure.unit] = exposure
 
 
 def _happen(experiment: _Experiment, event: Occurrence) -> None:
     exposure = experiment.units.get(event.unit)
     if exposure is None:
+        return
+    _count_watched(experiment, exposure, event)
+    if event.unit in experiment.moved:
         return
     if event.at < exposure.at:
         experiment.notes["early"] += 1
@@ -117,3 +138,11 @@ def _happen(experiment: _Experiment, event: Occurrence) -> None:
     if event.value is not None:
         total = (total or 0.0) + event.value
     happened[event.unit] = (count + 1, total)
+
+
+def _count_watched(experiment: _Experiment, exposure: Exposure, event: Occurrence) -> None:
+    watch = experiment.watch
+    if watch is None or event.event != watch.event or event.at < exposure.at:
+        return
+    if exposure.variant != watch.variant or exposure.at >= watch.trusted_since:
+        experiment.watched.setdefault(event.unit, exposure.variant)

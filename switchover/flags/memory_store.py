@@ -69,9 +69,7 @@ class MemoryStore:
             now = self._snapshot
             served = {name: listener.served for name, listener in self._living().items()}
         host, pid = os.uname().nodename, os.getpid()
-        processes = (
-            Acknowledgement(name, host, pid, each.version, each.lineage, 0.0) for name, each in served.items()
-        )
+        processes = (Acknowledgement(name, host, pid, each.version, each.lineage, 0.0) for name, each in served.items())
         return Acknowledgements(now.version, now.lineage, processes=tuple(processes))
 
     def feed(self) -> MemoryFeed:

@@ -58,7 +58,7 @@ class EventBridge:
             self._is_stopped = False
 
     def start(self) -> None:
-        """Called at the end of `initialize`, which may be after the `stop` of a provider that was replaced meanwhile."""
+        """Called at the end of `initialize`; that may be after the `stop` of a provider that was replaced."""
         self._notice_fork()
         with self._lock:
             if self._is_stopped or self._unsubscribe is not None:

@@ -26,6 +26,7 @@ _REDIS: Final = frozenset({"redis", "rediss", "unix"})
 _FORMS: Final = (
     "memory:, file:PATH, redis://HOST, redis+sentinel://…, redis+cluster://…, unix:///SOCKET or launchdarkly:"
 )
+_EXAMPLE: Final = "name one like file:flags.json or redis://host:6379/0?set=shop"
 
 
 def open_client(
@@ -75,6 +76,14 @@ def open_store(place: str) -> FlagStore:
     return store
 
 
+def describe_place(place: str) -> str:
+    """The place as a person says it: without user and password. Raises `InputError` for one that cannot be read."""
+    kind = _kind_of(place)
+    if kind == "redis":
+        return str(_late("redis_place").read_redis_place(place))
+    return f"file:{_path_in(place)}" if kind == "file" else place
+
+
 def _late(name: str) -> Any:
     """A module that only one kind of place needs: importing flags is to take well under 100 ms."""
     return importlib.import_module(f"switchover.flags.{name}")
@@ -115,7 +124,7 @@ def _read_cache(place: str) -> dict[str, float] | None:
 def _kind_of(place: str) -> str:
     """Of what kind it is: memory, file, redis, launchdarkly. What cannot be read is not quoted: it may be secret."""
     if not isinstance(place, str) or not place or "\0" in place:
-        raise _refusal(_FORMS, "an empty place" if place == "" else "something else", "name a place")
+        raise _refusal(_FORMS, "an empty place" if place == "" else "something else", _EXAMPLE)
     scheme, colon, rest = place.partition(":")
     if not colon and (place.endswith(".json") or "/" in place):
         return "file"
@@ -127,7 +136,7 @@ def _kind_of(place: str) -> str:
         return scheme
     if place.startswith(("/", "./", "../")):
         return "file"
-    raise _refusal(_FORMS, "a place of no such form", "look for a typing error; a file is named by file:PATH")
+    raise _refusal(_FORMS, "a place of no such form", _EXAMPLE)
 
 
 def _path_in(place: str) -> Path:

@@ -43,8 +43,12 @@ class Listener(Protocol):
         This is what a feed may say of the process, not what it has handed over.
         """
 
-    def replace(self, snapshot: Snapshot) -> None:
-        """This is the whole set now. What it cannot use it tries again when a `confirm` comes."""
+    def replace(self, snapshot: Snapshot, *, vouched: bool = True, age_seconds: float | None = None) -> None:
+        """This is the whole set now. What it cannot use it tries again when a `confirm` comes.
+
+        Not `vouched`: it is the one that was known last, and the place has not been heard of since; `age_seconds` is
+        how long that is, None: as long as the listener knows.
+        """
 
     def apply(self, snapshot: Snapshot, edits: Edits) -> None:
         """`edits` led from the set before to this `snapshot`; else like `replace`."""

@@ -96,7 +96,8 @@ class Questions:
         """Whether the context belongs to the first `percent` (0 to 100) of the buckets of `key`.
 
         A stored flag of that key decides instead where there is one, so that the percentage can be raised or the
-        feature be killed without a deploy; off where it is disabled, broken or not a boolean.
+        feature be killed without a deploy; off where it is disabled, broken or not a boolean, and where `percent` is
+        no percentage.
         """
         return self._truth(self._share(key, percent, context), default=False)
 

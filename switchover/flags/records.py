@@ -96,8 +96,9 @@ class ExperimentData:
     """What is known of one experiment and one event.
 
     `reassigned` units were seen with two variants and belong to none; `refused` counts exposures that came when
-    the experiment was full; `early` are events before the exposure of their unit; `valued` is True where the
-    event came with values.
+    the experiment was full; `early` are events before the exposure of their unit; `older` units were enrolled before
+    the time that was asked for; `unkept` events were of one kind too many; `valued` is True where the event came with
+    values.
     """
 
     flag: str
@@ -106,19 +107,26 @@ class ExperimentData:
     reassigned: int = 0
     refused: int = 0
     early: int = 0
+    older: int = 0
+    unkept: int = 0
     valued: bool = False
     events: Sequence[str] = ()
 
 
 class Tally:
-    """Adds up the units of an experiment, one by one."""
+    """Adds up the units of an experiment, one by one; those that were enrolled before `since` are only counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: int = 0) -> None:
+        self._since = since
+        self._older = 0
         self._variants: dict[str, list[float]] = {}
         self._valued = False
 
-    def add(self, variant: str, converted: bool, value: float | None) -> None:  # noqa: FBT001  (one of three facts)
-        """Add one unit; `value` is the sum of its events' values, None where they had none."""
+    def add(self, variant: str, at: int, converted: bool, value: float | None) -> None:  # noqa: FBT001  (a fact)
+        """Add one unit, enrolled `at`; `value` is the sum of its events' values, None where they had none."""
+        if at < self._since:
+            self._older += 1
+            return
         sums = self._variants.setdefault(variant, [0, 0, 0.0, 0.0])
         sums[0] += 1
         sums[1] += converted
@@ -133,7 +141,7 @@ class Tally:
             name: VariantData(int(units), int(converted), total, squares)
             for name, (units, converted, total, squares) in sorted(self._variants.items())
         }
-        return ExperimentData(flag, event, variants, valued=self._valued)
+        return ExperimentData(flag, event, variants, older=self._older, valued=self._valued)
 
 
 class RecordKeeper(Protocol):
@@ -151,6 +159,40 @@ class RecordKeeper(Protocol):
 
     def read_experiment(self, flag: str, event: str) -> ExperimentData:
         """The experiment, judged by one event; no variants where nobody was enrolled. Raises `TargetError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorWatch:
+    """The units that have an event from now on are counted, each once, by the variant that it was given last.
+
+    `variant` is the one that is watched: who was given it before `trusted_since` (ms since 1970) and not anew is not
+    counted. `run` names who watches.
+    """
+
+    flag: str
+    run: str
+    event: str
+    variant: str
+    trusted_since: int = 0
+
+
+class ExperimentKeeper(RecordKeeper, Protocol):
+    """A keeper whose experiments are judged: at their end, and while a flag is rolled out."""
+
+    def read_experiment(self, flag: str, event: str, since: int = 0) -> ExperimentData:
+        """The experiment, judged by one event, of the units that were enrolled at `since` (ms since 1970) or later.
+
+        Raises `TargetError`.
+        """
+
+    def begin_watch(self, watch: ErrorWatch) -> None:
+        """Begin to count, from nothing, in the place of the flag's watch before. Raises `TargetError`."""
+
+    def read_watch(self, flag: str, run: str) -> Mapping[str, int]:
+        """The units that had the event so far, by variant; none where another run watches now. Raises `TargetError`.
+
+        It costs the same however many units are enrolled.
+        """
 
 
 def unit_of(flag: str, targeting_key: str) -> str:

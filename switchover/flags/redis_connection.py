@@ -1,14 +1,21 @@
-"""A connection to the server that keeps a set: short timeouts, no retries of its own, errors without secrets.
+"""A connection to the server that keeps a set: short timeouts, no retries of its own.
 
 The least rights, as an ACL for the set `NAME` (from Redis 7 on; 6.2 has no `%R`, write `~` there):
 
-- an application reads the set and its changes, and says that it is alive:
+- an application reads the set and its changes, says that it is alive, and keeps counts and the records of experiments:
   `%R~{switchover:flags:NAME}:set %R~{switchover:flags:NAME}:changes ~{switchover:flags:NAME}:live
-  ~{switchover:flags:NAME}:seen resetchannels -@all +hgetall +hmget +xread +eval +evalsha +time +hset +hdel +zadd +zrem
-  +zrangebyscore +pexpire`
-- an operator writes them: `~{switchover:flags:NAME}:* resetchannels -@all +hgetall +hmget +hget +hset +hdel +hvals
-  +exists +rename +xadd +xrange +xrevrange +zrange +time +multi +exec +eval +evalsha`
+  ~{switchover:flags:NAME}:seen ~{switchover:flags:NAME}:records:* resetchannels -@all +hgetall +hmget +xread +eval
+  +evalsha +time +hset +hdel +zadd +zrem +zrangebyscore +pexpire +get +set +expire +hget +hlen +hincrby +sismember
+  +scard +sadd`
+- an operator writes them, reads the results and watches rollouts: `~{switchover:flags:NAME}:* resetchannels -@all
+  +hgetall +hmget +hget +hset +hdel +hvals +exists +rename +xadd +xrange +xrevrange +zrange +time +multi +exec +eval
+  +evalsha +hscan +smembers +del +expire`
+- an application without a recorder needs neither the key with `records` nor the commands from `+get` on;
 - both on a Cluster: `+cluster|slots` as well; with a database other than 0: `+select`.
+
+A process without the right to say that it is alive follows the flags all the same, but nobody who waits for a proof
+waits for it. A server that is full refuses every change, kills too, and the records share its memory: give the flags a
+server of their own with room to spare and `maxmemory-policy noeviction`; any other policy may evict the set itself.
 """
 
 from __future__ import annotations
@@ -20,46 +27,12 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import AskError, ReadOnlyError, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from switchover.errors import TargetError
 from switchover.flags.redis_form import keys_of
 from switchover.flags.redis_place import Credentials, Kind, RedisPlace, read_redis_place
-
-TROUBLE = (RedisError, OSError)
-"""What a connection can raise."""
-
-
-class NoPrimaryError(RedisError):
-    """No node says that it keeps the set."""
-
-
-class ElsewhereError(RedisError):
-    """Another server keeps the set now."""
-
-
-ELSEWHERE = (redis.ConnectionError, ReadOnlyError, AskError, ElsewhereError)
-"""Of these, what may be over at once with another connection: a failover has happened, or a proxy began anew."""
-
-_ADVICE = (
-    (("NOAUTH", "WRONGPASS", "invalid username-password", "Authentication required"), "correct the user and password"),
-    (("NOPERM", "no permissions", "No permissions"), "grant the rights that `switchover.flags.redis_connection` names"),
-    (("READONLY", "read only replica", "previous master"), "name the primary, or its Sentinels (redis+sentinel:)"),
-    (("OOM", "maxmemory"), "free memory of the server or raise its maxmemory, then repeat"),
-    (("MISCONF",), "let the server save to its disk again, then repeat"),
-    (("NOREPLICAS",), "bring the server's replicas back, then repeat"),
-    (("LOADING", "loading the dataset"), "wait until the server has loaded its data"),
-    (
-        ("MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT"),
-        "name the Cluster (redis+cluster:), and have all slots served",
-    ),
-    (("WRONGTYPE",), "remove the foreign key, or choose another `set`"),
-    (("CERTIFICATE_VERIFY_FAILED",), "name the authority's file by `ca`, and a host that it vouches for"),
-    (("certificate", "_ssl.c"), "see whether the server speaks TLS, and asks for a certificate (`cert` and `key`)"),
-)
-
+from switchover.flags.redis_trouble import TROUBLE, NoPrimaryError
 
 # The library would tell the server its own version: two more questions for each connection, which an application has
 # no right to ask (the server notes each in its ACL log), and milliseconds to find that version out. Not every version
@@ -100,35 +73,6 @@ def open_connection(place: str | RedisPlace, patience: Patience | None = None) -
 def send(connection: redis.Redis, *words: str | int) -> Any:
     """Send one command as it stands and return its answer."""
     return connection.execute_command(*words)  # type: ignore[no-untyped-call] # the library has no type for it
-
-
-def explain(error: BaseException, place: RedisPlace) -> str:
-    """What went wrong, in one line, without secrets."""
-    text = " ".join(_words_of(error).split())[:300] or type(error).__name__
-    for credentials in (place.credentials, place.sentinel_credentials):
-        for secret in (credentials.password, credentials.username):
-            text = text.replace(secret, "***") if secret else text
-    return text
-
-
-def advise(error: BaseException) -> str:
-    """What to do about it."""
-    text = _words_of(error)
-    found = (advice for words, advice in _ADVICE if any(word in text for word in words))
-    return next(found, "see that the server runs and can be reached, then repeat")
-
-
-def trouble(error: BaseException, place: RedisPlace, failed: str) -> TargetError:
-    """In the words of the command line."""
-    return TargetError(failed, expected=f"an answer of {place}", found=explain(error, place), next_step=advise(error))
-
-
-def _words_of(error: BaseException) -> str:
-    if isinstance(error, redis.TimeoutError):
-        return "no answer in time"
-    if isinstance(error, AskError):
-        return f"MOVED: another node of the Cluster has the slot: {error}"
-    return str(error)
 
 
 def _options(place: RedisPlace, patience: Patience, *, credentials: Credentials | None = None) -> dict[str, Any]:

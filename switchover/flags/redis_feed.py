@@ -5,6 +5,7 @@ This file imports no Redis client, since that alone takes longer than a cold sta
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
@@ -57,10 +58,11 @@ class RedisFeed:
     def start(self, listener: Listener) -> None:
         """Hand on what is known already and begin to follow. In a forked child too, after the parent has started it."""
         self.stop()
+        age = None
         if self._held is None and self._kept:
-            self._held = self._kept.read()
+            self._held, age = self._kept.read(), self._kept.age_seconds()
         if self._held is not None:
-            listener.replace(self._held.snapshot)
+            listener.replace(self._held.snapshot, vouched=False, age_seconds=age)
         self._stopping = threading.Event()
         self._owner = os.getpid()
         self._thread = threading.Thread(
@@ -71,9 +73,13 @@ class RedisFeed:
         except RuntimeError as error:
             self._thread = None
             listener.lose(f"no thread can be started: {error}")
+            return
+        # A process that ends without closing its client would be named as one that fell silent.
+        atexit.register(self.stop)
 
     def stop(self) -> None:
         """End the thread and wait for it, up to 3 s. In a forked child there is none to wait for."""
+        atexit.unregister(self.stop)
         thread, self._thread = self._thread, None
         if thread is None or self._owner != os.getpid():
             return

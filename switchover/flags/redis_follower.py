@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from typing import Final
 
+from switchover.flags.complaints import name_answers
 from switchover.flags.last_known_good import LastKnownGood
 from switchover.flags.ports import Listener
-from switchover.flags.redis_connection import ELSEWHERE, TROUBLE, explain
 from switchover.flags.redis_form import (
     MOST_BYTES,
     Entry,
@@ -31,6 +31,7 @@ from switchover.flags.redis_form import (
 )
 from switchover.flags.redis_link import RedisLink
 from switchover.flags.redis_place import RedisPlace
+from switchover.flags.redis_trouble import ELSEWHERE, TROUBLE, explain
 from switchover.flags.snapshot import Json, Part, Snapshot
 
 _LOOK_SECONDS: Final = 0.75
@@ -64,10 +65,9 @@ class Follower:
         self._stopping = stopping
         self._host = socket.gethostname()
         self._cursor = _cursor_of(held)
-        self._behind = False
+        self._behind = self._heard = False
         self._unsaid = True
         self._look_at = 0.0
-        self._heard = False
         self._began = 0.0
         self._refused: Head | None = None
         self._lost = ""
@@ -224,7 +224,7 @@ class Follower:
 
     def _lose(self, why: str) -> None:
         if why != self._lost:
-            _log.warning("flags are answered from what was known last: %s", why)
+            _log.warning("%s: %s", name_answers(self._listener.served), why)
             self._lost = why
             self._listener.lose(why)
 

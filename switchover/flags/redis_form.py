@@ -101,7 +101,7 @@ def read_json(text: str | bytes) -> Json:
     """Parse strictly: no NaN, no endless nesting, UTF-8. Raises `MalformedError`."""
     try:
         decoded = text if isinstance(text, str) else text.decode()
-        value: Json = json.loads(decoded, parse_constant=_refuse_constant)
+        value: Json = _DECODER.decode(decoded)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"no JSON: {type(error).__name__}") from None
     return value
@@ -208,3 +208,7 @@ def _value_or_text(text: str) -> Json:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+# Made once: `json.loads` with an option makes one for each text.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)

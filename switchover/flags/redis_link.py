@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, ResponseError
 
-from switchover.flags.redis_connection import Patience, advise, explain, open_connection, send
+from switchover.flags.redis_connection import Patience, open_connection, send
 from switchover.flags.redis_form import (
     HEAD_FIELDS,
     REMEMBERED_MS,
@@ -21,6 +21,7 @@ from switchover.flags.redis_form import (
 from switchover.flags.redis_place import Kind, RedisPlace
 from switchover.flags.redis_scripts import ACKNOWLEDGE, digest
 from switchover.flags.redis_sentinels import PrimaryWatch
+from switchover.flags.redis_trouble import advise, explain
 from switchover.flags.snapshot import Json, Part
 
 BLOCK_MS: Final = 300
@@ -35,7 +36,7 @@ _REFUSALS = ("READONLY", "OOM", "MISCONF", "NOREPLICAS")
 class RedisLink:
     """Opened for one stretch; after any error it is closed and another one is opened.
 
-    Raises `redis_connection.TROUBLE` and `redis_form.MalformedError`.
+    Raises `redis_trouble.TROUBLE` and `redis_form.MalformedError`.
     """
 
     def __init__(self, place: RedisPlace, instance: str) -> None:

@@ -26,7 +26,10 @@ USUAL_HISTORY = 10_000
 _MOST_HISTORY = 10_000_000
 _SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PLAIN = re.compile(r"[a-z_]{1,20}")
-_NEXT = "see `switchover.flags.redis_place`; characters like @ / ? # in a password are written as %40 %2F %3F %23"
+_NEXT = (
+    "name one like redis://host:6379/0?set=shop, redis+sentinel://host:26379/PRIMARY?set=shop or "
+    "redis+cluster://host:6379?set=shop; characters like @ / ? # in a password are written as %40 %2F %3F %23"
+)
 
 
 class Kind(StrEnum):

@@ -12,8 +12,9 @@ from typing import Final
 
 import redis
 
-from switchover.flags.redis_connection import TROUBLE, ElsewhereError, Patience, open_sentinel, send
+from switchover.flags.redis_connection import Patience, open_sentinel, send
 from switchover.flags.redis_place import RedisPlace
+from switchover.flags.redis_trouble import TROUBLE, ElsewhereError
 
 _REST_SECONDS: Final = 5.0
 

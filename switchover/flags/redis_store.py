@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import redis
 
 from switchover.errors import InputError, LedgerConflictError, LedgerUnreadableError, TargetError
-from switchover.flags.redis_connection import TROUBLE, Patience, open_connection, trouble
+from switchover.flags.redis_connection import Patience, open_connection
 from switchover.flags.redis_form import (
     HEAD_FIELDS,
     MOST_BYTES,
@@ -33,6 +33,7 @@ from switchover.flags.redis_form import (
 )
 from switchover.flags.redis_place import RedisPlace, read_redis_place
 from switchover.flags.redis_scripts import WRITE, run_script
+from switchover.flags.redis_trouble import TROUBLE, trouble
 from switchover.flags.snapshot import Acknowledgements, Change, Edits, Json, Note, Part, Snapshot
 
 Found = TypeVar("Found")

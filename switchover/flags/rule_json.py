@@ -143,12 +143,10 @@ def _read_condition(node: object) -> Audience | None:
         return None
     if operator == "some":
         return _read_groups(arguments)
-    if operator == "==":
-        return _read_percentage(arguments)
     if operator in {"and", "or"}:
         ordered = _read_ordered(arguments) if operator == "and" else None
         return ordered or _read_parts(operator, arguments)
-    return _read_when(operator, arguments)
+    return _read_percentage(arguments) if operator == "==" else _read_when(operator, arguments)
 
 
 def _read_groups(arguments: list[object]) -> Groups | None:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from switchover.errors import InputError
 from switchover.flags.context import TARGETING_KEY

@@ -48,8 +48,8 @@ def write_shares(shares: Shares) -> Json:
 
 def spread(shares: Shares) -> dict[str, Json]:
     """The shares by bucket: a context without one is in none of them."""
-    by = [] if shares.by is None else [shares.by]
-    return {"fractional": [*by, *([variant, weight] for variant, weight in shares.weights)]}
+    written: list[Json] = [[variant, weight] for variant, weight in shares.weights]
+    return {"fractional": written if shares.by is None else [shares.by, *written]}
 
 
 def read_shares(node: object) -> Shares | None:

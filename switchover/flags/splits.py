@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from switchover.flags.additions import is_killed
 from switchover.flags.shares import read_constant
@@ -20,6 +21,22 @@ class RandomSplit:
 
     rule: int
     weights: Mapping[str, int]
+    bucketed_by: object = field(default=None, compare=False)
+    """The expression whose value decides; None: the flag's key and the targeting key."""
+
+    def share(self, variant: str) -> float:
+        """The part of the units, 0 to 1, that is given the variant."""
+        return self.weights.get(variant, 0) / sum(self.weights.values())
+
+    @property
+    def is_by_unit(self) -> bool:
+        """Whether each targeting key has a lot of its own, and does not share it with a company or a region."""
+        return self.bucketed_by is None or "targetingKey" in json.dumps(self.bucketed_by)
+
+    def spreads_like(self, other: RandomSplit) -> bool:
+        """Whether both give each unit the same variant with the same chance."""
+        names = {*self.weights, *other.weights}
+        return self.bucketed_by == other.bucketed_by and all(self.share(name) == other.share(name) for name in names)
 
 
 def find_split(flag: object) -> RandomSplit | None:
@@ -31,7 +48,11 @@ def find_split(flag: object) -> RandomSplit | None:
     if is_killed(flag):
         wrapped = _only_operator(targeting, "if")
         targeting = wrapped[-1] if isinstance(wrapped, list) and wrapped else None
-    found = [RandomSplit(rule, weights) for rule, node in _branches(targeting) if (weights := _weights(node))]
+    found = [
+        RandomSplit(rule, weights, _bucketing(node))
+        for rule, node in _branches(targeting)
+        if (weights := _weights(node))
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -65,6 +86,12 @@ def _weights(node: object) -> dict[str, int] | None:
             return None
         weights[fraction[0]] = weights.get(fraction[0], 0) + max(weight, 0)
     return weights if sum(weights.values()) > 0 else None
+
+
+def _bucketing(node: object) -> object:
+    fractions = _only_operator(node, "fractional")
+    has_own = isinstance(fractions, list) and bool(fractions) and not isinstance(fractions[0], list)
+    return fractions[0] if isinstance(fractions, list) and has_own else None
 
 
 def _only_operator(node: object, name: str) -> object:

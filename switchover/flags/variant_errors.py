@@ -1,22 +1,39 @@
-"""Whether one variant of a flag has more errors than the others: the count e-process that judges deployments, too."""
+"""Whether one variant of a flag has more errors than the others: the e-process that judges deployments, too.
+
+It asks of each unit with an error which variant it had. Chance gave the variants out, so a harmless one has at most
+its share of these units, whoever was enrolled when and however many of the others are idle: the units without an
+error need not be known. That holds while the share only rises. A unit whose lot has meanwhile become this variant,
+and that has not come back to be given it, still counts for the others.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 
-from switchover.decide.evidence import Counts, MetricEvidence, compare, log_comparison
-from switchover.flags.records import ExperimentData, VariantData
+from switchover.decide.evidence import MetricEvidence, bet, log_comparison
 from switchover.model import JudgeSettings, Reason
 
 
 def add_errors(
-    evidence: MetricEvidence, data: ExperimentData, before: ExperimentData, variant: str, margin: float
+    evidence: MetricEvidence, fresh: Mapping[str, int], variant: str, share: float, margin: float
 ) -> MetricEvidence:
-    """Add what happened between two looks. A unit counts until its first error."""
-    own = _count_new(data, before, lambda name: name == variant)
-    others = _count_new(data, before, lambda name: name != variant)
-    return compare(evidence, own, others, margin)
+    """Add the units that had their first error between two looks, by variant.
+
+    `share` is the part of all units that is given the variant, 0 to 1; of all or of nobody nothing can be learnt.
+    """
+    own, total = fresh.get(variant, 0), sum(fresh.values())
+    if not total or not 0.0 < share < 1.0:
+        return evidence
+    weighted = share * (1.0 + margin)
+    null = weighted / (weighted + 1.0 - share)
+    return replace(evidence, comparison=bet(evidence.comparison, own, total, null))
+
+
+def count_fresh(counts: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """What has come since the look before; nothing where somebody began to count anew."""
+    return {name: max(0, count - before.get(name, 0)) for name, count in counts.items()}
 
 
 def judge_variants(evidence: MetricEvidence, variant: str, settings: JudgeSettings) -> tuple[Reason, ...]:
@@ -26,13 +43,3 @@ def judge_variants(evidence: MetricEvidence, variant: str, settings: JudgeSettin
         return ()
     strength = f"evidence 10^{found / math.log(10):.1f}, needed 10^{needed / math.log(10):.1f}"
     return (Reason("errors-against-variants", f"{variant} has more errors than the other variants ({strength})"),)
-
-
-def _count_new(data: ExperimentData, before: ExperimentData, chosen: Callable[[str], bool]) -> Counts:
-    """The units that had no error yet, and how many of them have one since the look before."""
-    total = Counts()
-    for name, variant in data.variants.items():
-        if chosen(name):
-            converted = before.variants.get(name, VariantData()).converted
-            total += Counts(variant.units - converted, max(0, variant.converted - converted))
-    return total

@@ -19,6 +19,7 @@ from switchover.flags.snapshot import Change, Edits, Json, Note, Part, Snapshot,
 # Each lost race is somebody else's success; a hundred in a row is a store that never lets us in.
 _ATTEMPTS = 100
 _SHOWN_MISTAKES = 10
+_SHOWN_NAMES = 5
 _CORRECT = "correct it and repeat; docs/feature-flags.md has the form of a flag"
 
 Decide: TypeAlias = Callable[[Snapshot], Edits]
@@ -88,6 +89,32 @@ def of_flag(key: str, change: Callable[[Json], Json]) -> Decide:
 def of_document(parts: Mapping[Part, Json], *, keep_others: bool = False) -> Decide:
     """The decision that makes a set what a document says; `keep_others`: what it does not name stays."""
     return lambda snapshot: dict(parts) if keep_others else edits_between(snapshot.parts, parts)
+
+
+def keeping_all(parts: Mapping[Part, Json]) -> Decide:
+    """The decision that makes a set what a document says; raises `InputError`, when it is asked, if that removes."""
+
+    def decide(snapshot: Snapshot) -> Edits:
+        edits = edits_between(snapshot.parts, parts)
+        removed = sorted(part.removeprefix("flags/") for part, value in edits.items() if value is None)
+        if removed:
+            more = f" and {len(removed) - _SHOWN_NAMES} more" if len(removed) > _SHOWN_NAMES else ""
+            raise InputError(
+                f"{len(removed)} of {len(snapshot.parts)} parts of the set would be removed; nothing was changed",
+                expected="a document that names all that the set has",
+                found=f"{len(removed)} not named: {', '.join(removed[:_SHOWN_NAMES])}{more}",
+                next_step="add --keep-others to leave them as they are, or --replace to remove them",
+            )
+        return edits
+
+    return decide
+
+
+def count_edits(before: Mapping[Part, Json], after: Edits) -> dict[str, int]:
+    """How many parts are `made`, `edited` and `removed`."""
+    removed = sum(value is None for value in after.values())
+    made = sum(value is not None and before.get(part) is None for part, value in after.items())
+    return {"made": made, "edited": len(after) - made - removed, "removed": removed}
 
 
 def require_version(snapshot: Snapshot, version: int | None) -> None:

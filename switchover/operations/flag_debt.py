@@ -16,6 +16,7 @@ from switchover.flags.snapshot import Json
 
 STALE_DAYS = 30
 _SHOWN_CHARACTERS = 100
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class RemovalReport:
     def left(self) -> tuple[str, ...]:
         """Every place that still asks for the flag."""
         return tuple(each for file in self.files for each in file.left)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no code asks for it any more, as far as keys are written out."""
+        return not self.left and not self.unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +163,36 @@ def choose_answer(flag: Json, key: str, stated: str) -> tuple[Json, str | None]:
         names = ", ".join(sorted(variants)) if isinstance(variants, dict) else "a flag with variants"
         raise _refuse(key, f"one of its variants: {names}", repr(stated[:_SHOWN_CHARACTERS]))
     return variants[stated], stated
+
+
+def require_unasked(
+    scan: SourceScan, key: str, counted: Sequence[DailyCount], clock: Callable[[], datetime]
+) -> tuple[str, ...]:
+    """What speaks against removing a flag from the set, though nothing in the code surely asks for it.
+
+    `counted` are its evaluations, none where nobody counts; `clock` gives the moment in UTC. Raises `InputError` where
+    code asks for it or may: by a call that may be no question, in a file that could not be read, or by a computed key
+    while its evaluations are counted.
+    """
+    computed = _list_computed(scan)
+    today = sum(each.count for each in counted if each.day >= clock().date())
+    asking = [f"{each.file}:{each.line}" for each in scan.references if each.key == key]
+    asking += [f"{each.file}, which could not be read: {each.reason}" for each in scan.unread]
+    if today:
+        asking += [f"{each.file}:{each.line} by a computed key, and it was asked today" for each in computed]
+    if asking:
+        more = f" and {len(asking) - _LISTED} more" if len(asking) > _LISTED else ""
+        raise InputError(
+            f"{key} is still asked for, or may be",
+            expected="no code that asks for it, so that nobody falls back to a default",
+            found=", ".join(asking[:_LISTED]) + more,
+            next_step=f"take it out of the code with `switchover flags remove {key} --value … --write`, "
+            "or add --still-asked",
+        )
+    warnings = [f"asks for a computed key: {each.file}:{each.line}: {each.expression}" for each in computed]
+    if today:
+        warnings.append(f"asked {today} times today: by code that is not replaced yet, or with all flags at once")
+    return tuple(warnings)
 
 
 def remove_from_code(

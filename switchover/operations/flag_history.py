@@ -26,6 +26,24 @@ def taking_back(store: FlagStore, version: int) -> Decide:
     return lambda snapshot: plan_undo(snapshot, store.history(), version)
 
 
+def refuse_lost_set(store: FlagStore) -> None:
+    """Raise `InputError` where there is no set but signs of one: a trail, or processes that serve it.
+
+    Whoever began a new one with a single flag there would take all others from every process.
+    """
+    serving = max((each.version for each in store.acknowledgements()), default=0)
+    if not serving and not store.history(1):
+        return
+    signs = f"processes that serve its version {serving}" if serving else "its audit trail"
+    raise InputError(
+        "there is no set here any more",
+        expected="the set that this flag belongs to, or a place where there never was one",
+        found=f"no set, but {signs}: it was lost or removed",
+        next_step="bring it back with `switchover flags import FILE --why …`; if a new set with this flag alone is "
+        "meant, which takes all others from every process, add --new-set",
+    )
+
+
 def plan_restore(snapshot: Snapshot, history: Sequence[Change], version: int) -> Edits:
     """What to edit to be at the parts of `version` again: what each later change found, newest first."""
     if not 0 <= version <= snapshot.version:
@@ -46,7 +64,12 @@ def plan_undo(snapshot: Snapshot, history: Sequence[Change], version: int) -> Ed
         raise _no_such_version(snapshot, version)
     undone = next((change for change in history if change.version == version), None)
     if undone is None:
-        raise _beyond_the_trail(version - 1, version)
+        raise InputError(
+            f"version {version} cannot be taken back",
+            expected="its entry in the audit trail, which says what it changed",
+            found=_beyond(version),
+            next_step="change what it changed by hand, or import a file that was exported before",
+        )
     overwritten = [part for part, value in undone.edits.items() if snapshot.parts.get(part) != value]
     if overwritten:
         raise LedgerConflictError(
@@ -72,6 +95,10 @@ def _beyond_the_trail(version: int, missing: int) -> InputError:
     return InputError(
         f"cannot go back to version {version}",
         expected=f"an audit trail with every change since version {version}",
-        found=f"no entry of version {missing}: the store does not keep it that long",
+        found=_beyond(missing),
         next_step=f"go back to version {missing} or a later one, or import a file that was exported then",
     )
+
+
+def _beyond(missing: int) -> str:
+    return f"no entry of version {missing}: the store does not keep it that long"

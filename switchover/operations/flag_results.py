@@ -9,10 +9,11 @@ from switchover.flags.additions import EXPERIMENT
 from switchover.flags.experiment_store import RedisRecords
 from switchover.flags.experiments import judge_experiment
 from switchover.flags.ports import FlagStore
-from switchover.flags.records import DailyCount, ExperimentData, RecordKeeper
+from switchover.flags.records import DailyCount, ExperimentData, ExperimentKeeper
 from switchover.flags.redis_store import RedisStore
 from switchover.flags.results import Results
 from switchover.flags.snapshot import Json
+from switchover.flags.split_trail import find_split_start
 from switchover.flags.splits import find_split
 
 _REDIS = ("redis:", "rediss:", "unix:", "redis+", "rediss+")
@@ -20,6 +21,8 @@ _REDIS = ("redis:", "rediss:", "unix:", "redis+", "rediss+")
 
 def read_results(place: str, flag: str, event: str, alpha: float = 0.05, control: str | None = None) -> Results:
     """Judge the experiment `flag` by `event`, against the weights that the flag has now.
+
+    Units that were enrolled before it got these weights are left out: they had other chances.
 
     Raises `InputError` for a place that keeps no records, an unknown flag or control, a flag that is no experiment,
     an alpha outside (0, 1); `TargetError` when the place is silent.
@@ -29,11 +32,12 @@ def read_results(place: str, flag: str, event: str, alpha: float = 0.05, control
 
 
 def judge_flag(
-    store: FlagStore, keeper: RecordKeeper, flag: str, event: str, *, alpha: float, control: str | None = None
+    store: FlagStore, keeper: ExperimentKeeper, flag: str, event: str, *, alpha: float, control: str | None = None
 ) -> Results:
     """`read_results`, of a store and a keeper."""
-    definition, data = store.read().flag(flag), keeper.read_experiment(flag, event)
-    if not data.variants:
+    definition = store.read().flag(flag)
+    data = keeper.read_experiment(flag, event, find_split_start(store.history(), flag))
+    if not data.variants and not data.older:
         _require_experiment(flag, definition, data)
     split = find_split(definition)
     weights = None if split is None else split.weights

@@ -6,16 +6,16 @@ whoever comes next can take it back from the trail alone. Who changes the flag b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from switchover.decide.evidence import MetricEvidence
-from switchover.errors import BusyError, FencedError, InputError, LedgerConflictError, UnhealthyError
+from switchover.errors import BusyError, InputError, LedgerConflictError, UnhealthyError
 from switchover.flags.additions import is_killed
 from switchover.flags.change_refusals import on_variant
 from switchover.flags.changes import set_percentage
 from switchover.flags.ports import FlagStore
-from switchover.flags.records import ExperimentData, RecordKeeper
+from switchover.flags.records import ErrorWatch, ExperimentKeeper
 from switchover.flags.rollout_trail import (
     TAKEN_BACK,
     FlagRollout,
@@ -27,10 +27,13 @@ from switchover.flags.rollout_trail import (
     require_flag,
 )
 from switchover.flags.snapshot import Change, Edits, Note, Snapshot
-from switchover.flags.variant_errors import add_errors, judge_variants
+from switchover.flags.split_trail import find_trusted_start
+from switchover.flags.splits import find_split
+from switchover.flags.variant_errors import add_errors, count_fresh, judge_variants
 from switchover.model import JudgeSettings, Observation, Phase, Rollout, Standing, Verdict
 from switchover.operations.environment import EnvironmentPorts
 from switchover.operations.flag_changes import change_set
+from switchover.operations.flag_owner import require_ours, require_still_ours
 from switchover.operations.patience import Patience
 from switchover.operations.watch import Watch, look, open_watch
 
@@ -43,12 +46,17 @@ Report = Callable[[Observation, Verdict], None]
 
 @dataclass(frozen=True, slots=True)
 class FlagSight:
-    """What is carried from look to look: the signals of the live colour, and the errors of the flag's variants."""
+    """What is carried from look to look: the signals of the live colour, and the errors of the flag's variants.
+
+    `before` are the units with an error at the last look, by variant, None: nobody counts them yet; `share` is the part
+    of all units that is given the watched one, 0 to 1, and 0 where it is not chance that decides.
+    """
 
     seen: Rollout
     watch: Watch
     errors: MetricEvidence = field(default_factory=MetricEvidence)
-    before: ExperimentData | None = None
+    before: Mapping[str, int] | None = None
+    share: float = 0.0
 
 
 def plan_flag_rollout(
@@ -90,18 +98,6 @@ def raise_flag(store: FlagStore, rollout: FlagRollout, percent: float) -> Change
     return change_set(store, decide, rollout.note())
 
 
-def require_ours(store: FlagStore, rollout: FlagRollout) -> None:
-    """Raise `FencedError` when the flag was changed by somebody else since this run's last step."""
-    history = store.history()
-    if find_steps(history, rollout.flag, rollout.run) and not is_last(history, rollout.flag, rollout.run):
-        raise FencedError(
-            f"the rollout of {rollout.flag} was taken over",
-            expected="the flag as this rollout has left it",
-            found="a later change by somebody else",
-            next_step="nothing: what they made of it counts (`switchover flags history`)",
-        )
-
-
 def take_flag_back(store: FlagStore, flag: str, run: str, *, who: str, why: str) -> Change | None:
     """Put the flag back to where a run began; None where it has changed nothing, or somebody else has taken over.
 
@@ -124,7 +120,7 @@ def take_flag_back(store: FlagStore, flag: str, run: str, *, who: str, why: str)
 
 
 def open_flag_sight(
-    ports: EnvironmentPorts, service: str, rollout: FlagRollout, keeper: RecordKeeper | None
+    ports: EnvironmentPorts, service: str, rollout: FlagRollout, keeper: ExperimentKeeper | None
 ) -> FlagSight:
     """The counters before the first step. `keeper` has the events of a flag that is an experiment.
 
@@ -164,8 +160,9 @@ def open_flag_sight(
         started_at=now,
         changed_at=now,
     )
-    before = None if keeper is None else keeper.read_experiment(rollout.flag, ERROR_EVENT)
-    return FlagSight(seen, open_watch(ports, seen), before=before)
+    if keeper is not None:
+        keeper.read_watch(rollout.flag, rollout.run)  # who cannot read it had better learn so before the first step
+    return FlagSight(seen, open_watch(ports, seen))
 
 
 def watch_flag(
@@ -177,7 +174,7 @@ def watch_flag(
     hold_seconds: float,
     settings: JudgeSettings,
     report: Report,
-    keeper: RecordKeeper | None = None,
+    keeper: ExperimentKeeper | None = None,
 ) -> FlagSight:
     """Judge about once a second for `hold_seconds`, and on until the judge says healthy; 0 is not to watch.
 
@@ -189,11 +186,14 @@ def watch_flag(
     ends_at = ports.clock.now() + hold_seconds
     gives_up_at = ends_at + settings.no_data_seconds
     patience = Patience(ports.clock)
+    seen, is_counting = None, keeper is None
     while True:
         ports.clock.sleep(LOOK_SECONDS)
         verdict: Verdict | None = None
         with patience.looking():
-            require_ours(store, rollout)
+            seen = require_still_ours(store, rollout, seen)
+            if keeper is not None and not is_counting:
+                sight, is_counting = _count_errors(store, rollout, sight, keeper), True
             sight, observation, verdict = look_at_flag(ports, sight, rollout, settings, keeper)
             report(observation, verdict)
         now = ports.clock.now()
@@ -217,17 +217,29 @@ def look_at_flag(
     sight: FlagSight,
     rollout: FlagRollout,
     settings: JudgeSettings,
-    keeper: RecordKeeper | None,
+    keeper: ExperimentKeeper | None,
 ) -> tuple[FlagSight, Observation, Verdict]:
     """One look: the live colour against its objective and the fixed rules, and the variants against each other."""
     watching, observation, verdict = look(ports, sight.seen, sight.watch, settings, ())
     sight = replace(sight, watch=watching)
     if keeper is None or sight.before is None:
         return sight, observation, verdict
-    data = keeper.read_experiment(rollout.flag, ERROR_EVENT)
-    errors = add_errors(sight.errors, data, sight.before, rollout.variant, settings.margin)
+    counts = keeper.read_watch(rollout.flag, rollout.run)
+    fresh = count_fresh(counts, sight.before)
+    errors = add_errors(sight.errors, fresh, rollout.variant, sight.share, settings.margin)
     against = judge_variants(errors, rollout.variant, settings)
     if against:
         others = verdict.reasons if verdict.standing is Standing.UNHEALTHY else ()
         verdict = Verdict(Standing.UNHEALTHY, (*others, *against))
-    return replace(sight, errors=errors, before=data), observation, verdict
+    return replace(sight, errors=errors, before=counts), observation, verdict
+
+
+def _count_errors(store: FlagStore, rollout: FlagRollout, sight: FlagSight, keeper: ExperimentKeeper) -> FlagSight:
+    """Let the errors of each variant be counted from the first step on; at each step the share is another."""
+    split = find_split(store.read().flag(rollout.flag))
+    share = split.share(rollout.variant) if split is not None and split.is_by_unit else 0.0
+    if sight.before is not None:
+        return replace(sight, share=share)
+    since = find_trusted_start(store.history(), rollout.flag, rollout.variant)
+    keeper.begin_watch(ErrorWatch(rollout.flag, rollout.run, ERROR_EVENT, rollout.variant, since))
+    return replace(sight, share=share, before={})

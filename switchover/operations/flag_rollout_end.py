@@ -9,7 +9,8 @@ from switchover.errors import LedgerConflictError
 from switchover.flags.ports import FlagStore
 from switchover.flags.rollout_trail import FlagRollout, find_flag, find_steps, has_ended
 from switchover.flags.snapshot import Change
-from switchover.operations.flag_rollout import require_ours, take_flag_back
+from switchover.operations.flag_owner import require_ours
+from switchover.operations.flag_rollout import take_flag_back
 
 
 def end_flag_rollout(store: FlagStore, rollout: FlagRollout) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -65,23 +65,37 @@ class World:
         self._note(("ask", number))
         return self.answers[next(self.asked) % len(self.answers)]
 
+    def get_value(self, key: str) -> bool:
+        """Something else than a client of flags has methods of these names, too."""
+        self._note(("get", key))
+        return bool(self.answers[0])
+
+    def is_enabled(self, key: str) -> bool:
+        return self.get_value(key)
+
     def _note(self, what: object) -> None:
         self.trace.append(what)
         if len(self.trace) > MAX_STEPS:
             raise TooLongError
 
 
-def run(source: str, client: Client, answers: tuple[bool, ...]) -> list[object]:
-    """Everything that a program did, with what it returned or raised at the end."""
+def run(source: str, client: Client, answers: tuple[bool, ...], taken: Sequence[str] = ()) -> list[object]:
+    """Everything that a program did, with what it returned or raised at the end.
+
+    `taken` are the names that another module imports from it.
+    """
     world = World(answers)
-    names: dict[str, object] = {"client": client, "do": world.do, "ask": world.ask, "NotHeldError": NotHeldError}
+    names: dict[str, object] = {"client": client, "queue": world, "do": world.do, "ask": world.ask}
+    names["NotHeldError"] = NotHeldError
     try:
         exec(compile(source, "<program>", "exec"), names)  # noqa: S102 - our own program
+        for name in taken:
+            world.trace.append((name, callable(names[name])))
         result = names["main"]()  # type: ignore[operator]
         if hasattr(result, "__next__"):
             result = list(itertools.islice(result, MAX_STEPS))
         world.trace.append(("returned", result))
-    except (AssertionError, NotHeldError, NameError) as error:
+    except (AssertionError, NotHeldError, NameError, LookupError, ArithmeticError) as error:
         # A local name that is not bound raises the one, a global name the other error.
         world.trace.append(("raised", "NameError" if isinstance(error, NameError) else type(error).__name__))
     except TooLongError:
@@ -118,6 +132,21 @@ def _expressions() -> st.SearchStrategy[str]:
         _NUMBERS.map("do({})".format),
         st.sampled_from(["True", "False", "0", "items", "value"]),
         st.just('client.is_enabled("other")'),
+        st.sampled_from(
+            [
+                'queue.get_value("next")',
+                'queue.is_enabled("checkout")',
+                'client.with_flag("other", lambda: do(1), lambda: do(2))',
+                "list(lines)",
+                "next(lines, 0)",
+                "table[0]",
+                'table["gone"]',
+                "1 // table[0]",
+                'f"{enabled=}"',
+                "f\"{client.is_enabled('checkout')=}\"",
+                *("first(1)", "_second()", "_THIRD"),
+            ]
+        ),
     )
     return st.recursive(
         leaf,
@@ -137,6 +166,10 @@ def _expressions() -> st.SearchStrategy[str]:
         ),
         max_leaves=6,
     )
+
+
+TAKEN = st.lists(st.sampled_from(["first", "_second", "_ENABLED"]), unique=True)
+"""Names that another module may import from a program."""
 
 
 def _indent(lines: list[str]) -> list[str]:
@@ -178,6 +211,7 @@ def _statements(expressions: st.SearchStrategy[str]) -> st.SearchStrategy[list[s
             ),
             block.map(lambda each: ["while ask(0):", *each, "    break"]),
             block.map(lambda each: ["try:", *each, "except NotHeldError:", "    do(100)", "finally:", "    do(101)"]),
+            block.map(lambda each: ["try:", *each, "except (LookupError, ArithmeticError):", "    do(102)"]),
             block.map(lambda each: ["def inner():", *each, "do(inner())"]),
         )
 
@@ -194,7 +228,20 @@ def programs(draw: st.DrawFn) -> str:
         )
     )
     lines = [line for part in body for line in part]
+    if draw(st.integers(0, 4)) == 0:
+        lines.append(
+            draw(st.sampled_from(['do(locals().get("enabled"))', 'do(eval("enabled"))', 'do(vars()["value"])']))
+        )
     if draw(st.booleans()):
         lines.append(f"yield do({draw(_NUMBERS)})")
-    head = ['CHECKOUT = "checkout"', '_ENABLED = client.is_enabled("checkout")', "items = []", ""]
+    head = [
+        "from operator import truth as first",
+        'CHECKOUT = "checkout"',
+        '_ENABLED = client.is_enabled("checkout")',
+        "items = []",
+        f"lines, table = iter((3, 4)), {{0: {draw(st.integers(0, 1))}}}",
+        draw(st.sampled_from(["_THIRD = 3", "_THIRD = do(3)", "_THIRD = table[0]"])),
+        draw(st.sampled_from(["def _second(): return do(4)", "def _second(number=do(4)): return number"])),
+        "",
+    ]
     return "\n".join([*head, "def main():", *_indent(["value = 1", *first, *lines]), ""])

@@ -52,14 +52,18 @@ def test_what_asks_for_no_flag_is_not_found(tmp_path: Path, call: str) -> None:
     assert keys(write(tmp_path, app=f"{call}\n")) == []
 
 
-def test_a_method_of_a_common_name_is_sure_where_a_library_of_flags_is_imported(tmp_path: Path) -> None:
+def test_a_method_of_a_common_name_is_sure_where_a_client_is_asked(tmp_path: Path) -> None:
     call = "config.get_value('port', 1)\nconfig.get_value(name, 1)\n"
-    sources = write(tmp_path, a=call, b=f"from switchover.flags import Client\n{call}")
-    a, b = tmp_path / "a.py", tmp_path / "b.py"
+    imported = "from switchover.flags import Client"
+    sources = write(
+        tmp_path, a=call, b=f"{imported}\n{call}", c=f"{imported}\ndef f(config: Client): config.get_value('port', 1)\n"
+    )
+    a, b, c = (tmp_path / f"{name}.py" for name in "abc")
     assert sources.find_references().references == (
         Reference(str(a), 1, "get_value", "port", "'port'", sure=False),
-        Reference(str(b), 2, "get_value", "port", "'port'", sure=True),
-        Reference(str(b), 3, "get_value", None, "name", sure=True),
+        Reference(str(b), 2, "get_value", "port", "'port'", sure=False),
+        Reference(str(b), 3, "get_value", None, "name", sure=False),
+        Reference(str(c), 2, "get_value", "port", "'port'", sure=True),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,21 +11,23 @@ from hypothesis import strategies as st
 from switchover.adapters.flag_answers import Answer
 from switchover.adapters.flag_calls import find_calls
 from switchover.adapters.flag_removal import Removal, remove_flag
-from tests.adapters.flag_programs import Client, programs, run
+from tests.adapters.flag_programs import TAKEN, Client, programs, run
 
 ANSWERS = st.lists(st.booleans(), min_size=1, max_size=7).map(tuple)
 
 
-def take_out(source: str, *, value: bool) -> Removal:
-    return remove_flag(source, "checkout", Answer(value, "on" if value else "off"))
+def take_out(source: str, *, value: bool, taken: Sequence[str] = ()) -> Removal:
+    return remove_flag(source, "checkout", Answer(value, "on" if value else "off"), outside=frozenset(taken))
 
 
-@given(source=programs(), value=st.booleans(), answers=ANSWERS)
+@given(source=programs(), value=st.booleans(), answers=ANSWERS, taken=TAKEN)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_program_does_the_same_without_the_flag(source: str, value: bool, answers: tuple[bool, ...]) -> None:
-    removal = take_out(source, value=value)
+def test_a_program_does_the_same_without_the_flag(
+    source: str, value: bool, answers: tuple[bool, ...], taken: list[str]
+) -> None:
+    removal = take_out(source, value=value, taken=taken)
 
-    assert run(removal.new_source, Client(value), answers) == run(source, Client(value), answers)
+    assert run(removal.new_source, Client(value), answers, taken) == run(source, Client(value), answers, taken)
 
 
 @given(source=programs(), value=st.booleans())

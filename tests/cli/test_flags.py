@@ -9,7 +9,9 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from switchover.cli.commands import LazyGroup
 from switchover.cli.flags import flags
 from switchover.cli.flags_words import describe_revived
 from switchover.cli.main import run
+from switchover.flags.opening import describe_place
 from tests.cli.harness import Ran
 
 _WHY = ("--why", "a test", "--who", "ann@example.com")
@@ -63,22 +66,42 @@ def test_a_new_flag_is_off_for_everybody_and_listed(shop: Flags) -> None:
     shown = shop.done("list").splitlines()
     assert shown[0].split() == ["flag", "state", "serves", "owner", "expires"]
     assert shown[1].split() == ["checkout", "enabled", "everybody:", "off", "(false)", "payments", "2030-01-31"]
-    assert shown[-1] == "1 flag at version 1"
+    assert shown[-1] == f"1 flag at version 1 of {shop.store}"
+    assert shop.run("list", "--json").json["place"] == shop.store
     (entry,) = shop.run("list", "--json").json["flags"]
     assert (entry["key"], entry["state"], entry["killed"], entry["owner"]) == ("checkout", "enabled", False, "payments")
 
 
 def test_an_empty_set_is_no_failure(tmp_path: Path) -> None:
     empty = Flags(f"file:{tmp_path / 'absent.json'}")
-    assert "there are no flags yet" in empty.done("list")
+    assert f"no flags at version 0 of {empty.store}" in empty.done("list")
     assert "nothing was changed here yet" in empty.done("history")
     assert empty.run("list", "--json").json["version"] == 0
+
+
+@pytest.mark.parametrize("command", [("kill", "checkout", *_WHY), ("show", "checkout"), ("history", "checkout")])
+def test_where_no_set_was_ever_written_the_place_is_in_doubt_and_not_the_flag(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    empty = Flags(f"file:{tmp_path / 'absent.json'}")
+    told = empty.refused(*command)
+    assert f"expected: a flag of {empty.store}, which holds no flags" in told
+    assert "check the place (--store, SWITCHOVER_FLAGS)" in told
+    assert "flags set" not in told
+
+
+def test_a_change_says_which_set_it_is_in_without_the_password(shop: Flags) -> None:
+    assert f"version 2 of {shop.store} by ann@example.com" in shop.done("rollout", "checkout", "25", *_WHY)
+    assert f"(version 2 of {shop.store})" in shop.done("rollout", "checkout", "25", *_WHY)
+    assert f"this would make version 3 of {shop.store} " in shop.done("rollout", "checkout", "50", "--dry-run")
+    assert shop.run("rollout", "checkout", "50", "--json").json["place"] == shop.store
+    assert describe_place("redis://ann:geheim@cache/2?set=shop") == "redis://cache:6379?set=shop&db=2"
 
 
 def test_a_rollout_is_shown_in_plain_words(shop: Flags) -> None:
     told = shop.done("rollout", "checkout", "25", *_WHY)
     assert "checkout: everybody: 25 % on, 75 % off" in told
-    assert "version 2 by ann@example.com: a test" in told
+    assert f"version 2 of {shop.store} by ann@example.com: a test" in told
     assert "25 % on" in shop.done("list")
 
 
@@ -92,6 +115,15 @@ def test_a_user_is_given_a_variant_and_loses_it_again(shop: Flags) -> None:
         key: before[key] for key in ("state", "variants", "defaultVariant")
     }
     assert "ann" not in json.dumps(after.get("targeting", {}))
+
+
+def test_a_user_whose_key_has_a_comma_can_be_taken_away(shop: Flags, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"if": [{"in": [{"var": "targetingKey"}, ["ann,bob"]]}, "on"]}')
+    shop.done("set", "checkout", "--targeting", str(rules))
+    assert "ann,bob" in shop.done("show", "checkout")
+    shop.done("target", "checkout", "--user", "ann,bob", "--remove")
+    assert "ann,bob" not in shop.done("show", "checkout")
 
 
 def test_a_kill_serves_off_and_a_revival_brings_back_exactly_what_was(shop: Flags) -> None:
@@ -114,7 +146,7 @@ def test_a_kill_serves_off_and_a_revival_brings_back_exactly_what_was(shop: Flag
 
 def test_a_kill_whose_rule_was_changed_by_hand_says_that_nobody_can_say(shop: Flags) -> None:
     shop.done("kill", "checkout", *_WHY)
-    changed = shop.definition("checkout") | {"targeting": {"if": [{"var": "x"}, "on", "off"]}}
+    changed: Any = shop.definition("checkout") | {"targeting": {"if": [{"var": "x"}, "on", "off"]}}
     assert str(describe_revived(changed)).startswith("nobody can say")
 
 
@@ -183,6 +215,8 @@ def test_the_history_says_who_why_and_what(shop: Flags) -> None:
     )
     assert first["before"] == {"flags/checkout": None}
     assert "kill" in shop.done("history", "checkout")
+    at = datetime.fromisoformat(killed["at"]).astimezone(UTC)
+    assert f"{at:%Y-%m-%d %H:%M:%S}Z" in shop.done("history", "checkout")
     assert "search" not in shop.done("history", "checkout")
 
 
@@ -218,8 +252,39 @@ def test_an_export_is_imported_elsewhere_as_it_was(shop: Flags, tmp_path: Path) 
     other.done("set", "old")
     other.done("import", str(file), "--keep-others", *_WHY)
     assert [each["key"] for each in other.run("list", "--json").json["flags"]] == ["checkout", "old"]
-    assert "old: gone" in other.done("import", str(file), *_WHY)
+    assert "old: gone" in other.done("import", str(file), "--replace", *_WHY)
     assert other.definition("checkout") == shop.definition("checkout")
+
+
+def test_an_import_removes_nothing_that_it_was_not_told_to(shop: Flags, tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d", "e", "f"):
+        shop.done("set", name)
+    file = tmp_path / "one.json"
+    one = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    file.write_text(json.dumps({"flags": {"a": one, "new": one}}))
+    told = shop.refused("import", str(file), *_WHY)
+    assert "6 not named: b, c, checkout, d, e and 1 more" in told
+    assert "--replace" in shop.refused("import", str(file), "--dry-run")
+    assert "either --keep-others or --replace" in shop.refused("import", str(file), "--keep-others", "--replace", *_WHY)
+    assert shop.run("list", "--json").json["version"] == 7
+    assert "1 made, 1 edited, 6 removed" in shop.done("import", str(file), "--replace", *_WHY)
+    counts = shop.run("restore", "--version", "7", *_WHY, "--json").json["counts"]
+    assert counts == {"made": 6, "edited": 1, "removed": 1}
+
+
+def test_an_export_that_cannot_be_written_is_refused_and_leaves_what_there_was(shop: Flags, tmp_path: Path) -> None:
+    assert "cannot write /nowhere/flags.json" in shop.refused("export", "-o", "/nowhere/flags.json")
+    assert "cannot write" in shop.refused("export", "-o", str(tmp_path))
+    target = tmp_path / "target.json"
+    target.write_text("before")
+    target.chmod(0o640)
+    link = tmp_path / "link.json"
+    link.symlink_to(target)
+    shop.done("export", "-o", str(link))
+    assert json.loads(target.read_text()) == json.loads(shop.done("export"))
+    assert (link.is_symlink(), target.stat().st_mode & 0o777) == (True, 0o640)
+    shop.done("export", "-o", os.devnull)
+    assert not Path(os.devnull).is_file()
 
 
 def test_a_file_has_no_word_from_its_readers_and_the_kill_says_so(shop: Flags) -> None:
@@ -227,7 +292,7 @@ def test_a_file_has_no_word_from_its_readers_and_the_kill_says_so(shop: Flags) -
     assert ran.status == 1
     assert "not proven" in ran.out
     proof = shop.run("kill", "checkout", "--wait", *_WHY, "--json").json["proof"]
-    assert (proof["known"], proof["complete"]) == (False, False)
+    assert (proof["outcome"], proof["complete"]) == ("unknown", False)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +330,8 @@ def test_at_a_terminal_the_reason_is_asked_for(shop: Flags) -> None:
         (("rollout", "checkout", "25", "--variant", "onn"), "did you mean on?"),
         (("target", "checkout", "--user", "ann", "--variant", "onn"), "did you mean on?"),
         (("target", "checkout", "--user", "ann"), "either --variant or --remove"),
+        (("target", "checkout", "--user", "ann,bob", "--variant", "on"), "--user ann --user bob"),
+        (("target", "checkout", "--user", "ann,bob", "--remove"), "--user ann --user bob"),
         (("target", "checkout", "--user", "", "--variant", "on"), "not empty"),
         (("kill", "checkout", "--variant", "onn", *_WHY), "did you mean on?"),
         (("set", "checkout", "--default", "onn"), "did you mean on?"),
@@ -299,7 +366,7 @@ def test_broken_rules_are_refused_with_the_path_of_the_node(shop: Flags, tmp_pat
     file.write_text("{")
     assert "is no JSON" in shop.refused("set", "checkout", "--targeting", str(file))
     file.write_text(json.dumps({"flags": {"new": {"state": "ON"}}}))
-    assert "flags/new/state" in shop.refused("import", str(file), *_WHY)
+    assert "flags/new/state" in shop.refused("import", str(file), "--replace", *_WHY)
     assert shop.run("list", "--json").json["version"] == 1
 
 
@@ -342,6 +409,7 @@ def test_a_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> N
 
 def test_a_file_is_read_from_standard_input(shop: Flags) -> None:
     command = [sys.executable, "-m", "switchover.cli.main", "flags", "import", "-", "--store", shop.store, *_WHY]
+    command.append("--replace")
     done = subprocess.run(command, input=b'{"flags": {}}', capture_output=True, check=True, timeout=60)
     assert b"checkout: gone" in done.stdout
 

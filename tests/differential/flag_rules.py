@@ -8,6 +8,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from switchover.flags.json_values import is_json
+
 TEXTS = [
     "",
     "a",
@@ -99,6 +101,12 @@ class Rules:
         if kind < 0.8:
             return [self.value(depth - 1) for _ in range(self.random.randint(0, 3))]
         return {self.random.choice(NAMES): self.value(depth - 1) for _ in range(self.random.randint(0, 3))}
+
+    def storable(self) -> Any:
+        """A value that JSON has: no NaN, which Python's flagd would take as a variant."""
+        while not is_json(value := self.value()):
+            pass
+        return value
 
     def var(self) -> Any:
         paths = self.random.choices([SIMPLE_PATHS, PATHS, WHOLE_PATHS, [0, 1, 2, -1, True, 0.5, None]], [60, 25, 5, 5])[
@@ -223,7 +231,9 @@ class Rules:
     def flag(self) -> dict[str, Any]:
         flag: dict[str, Any] = {"state": "DISABLED" if self.random.random() < 0.03 else "ENABLED"}
         flag["variants"] = (
-            VALUES if self.random.random() < 0.8 else {name: self.value() for name in self.random.sample(VARIANTS, 3)}
+            VALUES
+            if self.random.random() < 0.8
+            else {name: self.storable() for name in self.random.sample(VARIANTS, 3)}
         )
         if self.random.random() < 0.9:
             odd = self.random.random() < 0.2

@@ -31,15 +31,18 @@ class Heard:
     losses: list[str] = field(default_factory=list)
     applied: list[tuple[int, Edits]] = field(default_factory=list)
     confirmed: int = 0
+    remembered: list[float | None] = field(default_factory=list)
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def served(self) -> Snapshot:
         return self.snapshot or Snapshot()
 
-    def replace(self, snapshot: Snapshot) -> None:
+    def replace(self, snapshot: Snapshot, *, vouched: bool = True, age_seconds: float | None = None) -> None:
         with self._alone():
             self.snapshot = snapshot
+            if not vouched:
+                self.remembered.append(age_seconds)
             self.told.append(f"replace {snapshot.version}")
 
     def apply(self, snapshot: Snapshot, edits: Edits) -> None:

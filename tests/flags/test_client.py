@@ -138,15 +138,17 @@ def test_a_stored_flag_decides_over_a_percentage(client: Client) -> None:
     assert client.percentage("broken", 100, ADA) is False
 
 
-@pytest.mark.parametrize("percent", [0, -5, float("nan"), float("-inf"), "50", None])
-def test_no_percentage_is_off(client: Client, percent: Any) -> None:
+@pytest.mark.parametrize("percent", [-5, 100.01, 500, float("nan"), float("inf"), float("-inf"), "50", None])
+def test_what_is_no_percentage_is_off_and_an_error(client: Client, percent: Any) -> None:
     assert client.percentage("unknown", percent, ADA) is False
-    assert client.percentage_detail("unknown", percent, ADA).value is False
+    detail = client.percentage_detail("unknown", percent, ADA)
+    assert (detail.value, detail.error_code) == (False, ErrorCode.GENERAL)
+    assert "percentage" in (detail.error_message or "")
 
 
 def test_all_percent_is_everybody_and_less_needs_a_key(client: Client) -> None:
     assert client.percentage("unknown", 100) is True
-    assert client.percentage("unknown", float("inf"), ADA) is True
+    assert client.percentage("unknown", 0) is False
     assert client.percentage_detail("unknown", 99).error_code is ErrorCode.TARGETING_KEY_MISSING
 
 
@@ -296,6 +298,25 @@ def test_the_age_is_by_a_steady_clock() -> None:
         assert client.status.age_seconds == 7.5
         feed.to.confirm()
         assert client.status.age_seconds == 0
+
+
+def test_last_known_values_are_answered_and_not_vouched_for() -> None:
+    now, heard = [100.0], list[Event]()
+    feed = Feed()
+    with Client(feed, monotonic=lambda: now[0]) as client:
+        client.subscribe(heard.append)
+        feed.to.replace(a_snapshot(), vouched=False, age_seconds=3600.0)
+        assert client.wait_ready(0)
+        assert (client.is_enabled("on"), client.status.state, client.status.age_seconds) == (True, State.STALE, 3600.0)
+        assert "not heard of" in client.status.why
+        now[0] = 110.0
+        feed.to.confirm()
+        assert (client.status.state, client.status.age_seconds, client.status.why) == (State.READY, 0, "")
+        now[0] = 120.0
+        # A fork: how long ago that was is known here.
+        feed.to.replace(a_snapshot(), vouched=False)
+        assert (client.status.state, client.status.age_seconds) == (State.STALE, 10.0)
+    assert [event.kind for event in heard] == [EventKind.STALE, EventKind.READY, EventKind.STALE]
 
 
 def test_a_compiler_that_fails_keeps_the_last_set(feed: Feed) -> None:

@@ -180,13 +180,14 @@ def test_what_cannot_be_made_is_raised_and_tried_again() -> None:
     tries = iter([RuntimeError("no thread"), None])
     made = CompiledFlag("flag", lambda _context: None, ())  # type: ignore[arg-type, return-value]
 
-    def make() -> CompiledFlag:
+    def make(key: str, part: int) -> CompiledFlag:
+        assert (key, part) == ("flag", 7)
         error = next(tries)
         if error is not None:
             raise error
         return made
 
-    flag = DeferredFlag("flag", make)
+    flag = DeferredFlag("flag", make, 7)
     with pytest.raises(RuntimeError, match="no thread"):
         _ = flag.answer
     assert flag.made is None

@@ -146,6 +146,41 @@ def test_few_values_have_no_interval() -> None:
     assert results.comparisons[0].mean_difference_interval is None
 
 
+def test_nothing_is_decided_while_the_split_may_well_be_wrong() -> None:
+    results = judge(A=(5180, 400), B=(5000 - 180, 700))
+    assert results.split is not None
+    assert 0.01 < results.split.p_value < 0.2
+    assert results.verdict is Verdict.UNDECIDED
+    assert "may not be spread as the rule says" in results.reasons[0]
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.5, 0.2])
+def test_weights_that_were_others_when_the_units_came_never_fake_a_difference(rate: float) -> None:
+    for units in range(10, 3000, 10):
+        first = units * 9 // 10
+        results = judge(A=(first, int(first * rate)), B=(units - first, int((units - first) * rate)))
+        assert results.verdict in {Verdict.UNDECIDED, Verdict.MISMATCH}, units
+
+
+def test_an_event_that_nobody_recorded_is_named_with_those_that_are_known() -> None:
+    variants = {"A": VariantData(500), "B": VariantData(500)}
+    some = ExperimentData("checkout", "purchse", variants, events=("error", "purchase"))
+    warnings = judge_experiment(some, weights=EVEN).warnings
+    assert warnings == ("no event 'purchse' of any unit that takes part was recorded; known events: error, purchase",)
+    assert "known events: none" in judge_experiment(ExperimentData("f", "e", variants), weights=EVEN).warnings[0]
+    assert judge_experiment(ExperimentData("f", "e", variants, events=("e",)), weights=EVEN).warnings == ()
+
+
+def test_events_of_too_many_kinds_and_units_of_other_weights_are_said() -> None:
+    variants = {"A": VariantData(500), "B": VariantData(500)}
+    full = ExperimentData("f", "e", variants, events=("e", "x"), unkept=7, older=9)
+    warnings = judge_experiment(full, weights=EVEN).warnings
+    assert warnings == (
+        "left out: 9 units that were enrolled before the weights were changed",
+        "left out: 7 events, since 2 kinds of event were known already",
+    )
+
+
 @given(
     st.tuples(st.integers(0, 500), st.integers(0, 500)),
     st.tuples(st.integers(0, 500), st.integers(0, 500)),

@@ -317,7 +317,9 @@ def test_a_change_in_place_of_the_same_size_and_time_is_seen(path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b'{"flags": {"a', b'{"flags": []}', b" " * (MAX_SET_BYTES + 1), None])
-def test_a_broken_file_keeps_the_last_good_set_and_heals(path: Path, content: bytes | None) -> None:
+def test_a_broken_file_keeps_the_last_good_set_and_heals(
+    path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
     good = json.dumps({"flags": {"a": ON}})
     path.write_text(good)
     with watching(path) as client:
@@ -329,6 +331,27 @@ def test_a_broken_file_keeps_the_last_good_set_and_heals(path: Path, content: by
         assert client.status.why
         path.write_text(good)
         wait_for(lambda: client.status.state is State.READY)
+    told = [record.getMessage() for record in caplog.records if record.name == "switchover.flags.file_feed"]
+    assert told
+    assert all(each.startswith(f"flags are answered from what was known last: {path}: the file ") for each in told)
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_start_without_flags_is_said_once_for_each_reason(
+    path: Path, content: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    if content is not None:
+        path.write_text(content)
+    with watching(path) as client:
+        assert client.status.state is State.ERROR
+        first = client.status.why
+        beside = path.with_name("beside")
+        beside.write_text("[]")
+        beside.replace(path)
+        wait_for(lambda: client.status.why != first)
+        reasons = (first, client.status.why)
+    told = [record.getMessage() for record in caplog.records if record.name == "switchover.flags.file_feed"]
+    assert told == [f"no flags yet: every caller gets its own default: {path}: {why}" for why in reasons]
 
 
 def test_one_broken_flag_answers_an_error_and_the_others_work(path: Path) -> None:
@@ -373,9 +396,16 @@ def test_a_number_that_cannot_be_written_again_is_refused(path: Path, store: Fil
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("content", ['{"flags": {"a": NaN}}', '{"flags": {"\\ud800": {}}}', '{"flags": %s1%s}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"flags": {"a": NaN}}',
+        '{"flags": {"\\ud800": {}}}',
+        '{"flags": ' + '{"xxxxxxxx": ' * 300 + '{"a": 1, "a": 2}' + "}" * 301,
+    ],
+)
 def test_what_is_wrong_with_a_file_is_said_in_short(path: Path, content: str) -> None:
-    path.write_text(content if "%" not in content else content % ('{"xxxxxxxx": ' * 300, ', "xxxxxxxx": 2}' * 300))
+    path.write_text(content)
     with watching(path) as client:
         assert client.status.state is State.ERROR
         assert 0 < len(client.status.why) < 500

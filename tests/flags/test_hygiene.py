@@ -100,9 +100,13 @@ def test_a_flag_that_is_killed_for_long_is_that_and_not_rolled_out() -> None:
 
 def test_code_and_counts_speak_only_where_somebody_looked() -> None:
     flag = a_flag(percent=25)
-    assert kinds(judge(flag, references=(), counts={})) == [FindingKind.UNUSED, FindingKind.NEVER_ASKED]
+    unused, unasked = judge(flag, references=(), counts={})
+    assert kinds((unused, unasked)) == [FindingKind.UNUSED, FindingKind.NEVER_ASKED]
+    assert "not even as one of all flags" in unasked.reason
     assert judge(flag, references=None, counts=None) == ()
     assert judge(a_flag(3, percent=25), counts={}) == ()
+    assert judge(a_flag(3, percent=25), references=()) == ()
+    assert judge(a_flag(None, percent=25), references=()) == ()
 
 
 def test_a_key_that_is_not_in_the_set_is_named_where_it_is_surely_a_flag() -> None:

@@ -68,7 +68,14 @@ def test_a_place_that_cannot_be_read_is_refused_without_being_shown(place: str) 
             opened(place)
         problem = refused.value.problem
         assert "secret" not in str(refused.value)
+        assert "switchover.flags" not in str(refused.value)
         assert all((problem.failed, problem.expected, problem.found, problem.next_step))
+
+
+@pytest.mark.parametrize("place", ["", "flags", "redis+sentinel://cache", "redis://"])
+def test_who_names_no_place_is_shown_one(place: str) -> None:
+    with pytest.raises(InputError, match=r"name one like .*redis://host:6379/0\?set=shop"):
+        open_store(place)
 
 
 def test_only_redis_has_a_last_known_good_file(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +17,12 @@ import pytest
 import redis
 
 from switchover.errors import LedgerConflictError
+from switchover.flags.client import Client
 from switchover.flags.redis_feed import RedisFeed
 from switchover.flags.redis_form import MOST_BYTES, keys_of, write_json
 from switchover.flags.redis_store import RedisStore
 from switchover.flags.snapshot import Note
+from switchover.flags.status import State
 from tests.flags.redis_cases import NOTE, Heard, change, flag, following
 from tests.real_parts.redis_relay import redis_relay
 from tests.real_parts.redis_server import NEW, OLD, RedisServer, redis_folder, redis_server, wait_for
@@ -400,6 +405,16 @@ def _try(store: RedisStore, part: str) -> bool:
         return False
 
 
+def test_a_start_without_redis_and_without_a_file_says_that_there_are_no_flags(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with following("redis://u:p@127.0.0.1:1/0?set=shop") as heard:
+        wait_for(lambda: heard.lost)
+    told = [record.getMessage() for record in caplog.records if record.name == "switchover.flags.redis_follower"]
+    place = "redis://127.0.0.1:1?set=shop"
+    assert told == [f"no flags yet: every caller gets its own default: {place}: connection refused"]
+
+
 def test_a_cold_start_without_redis_serves_the_values_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "kept.jsonl"
     with redis_server(OLD) as server:
@@ -413,11 +428,13 @@ def test_a_cold_start_without_redis_serves_the_values_of_the_file(tmp_path: Path
         place = server.place()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    os.utime(file, (time.time() - 3600, time.time() - 3600))
     cold = Heard()
     feed = RedisFeed(place, last_known_good=file)
     feed.start(cold)
     # It is there when `start` returns.
     assert cold.snapshot == held
+    assert cold.remembered == [pytest.approx(3600, abs=120)]
     wait_for(lambda: cold.lost)
     feed.stop()
     assert cold.told == ["replace 2", "lose"]
@@ -472,3 +489,53 @@ def test_nothing_of_a_half_written_file_stays(server: RedisServer, store: RedisS
 def test_the_reasons_of_entries_name_who_and_why(store: RedisStore) -> None:
     change(store, note=NOTE)
     assert store.history()[0].note == NOTE
+
+
+def test_a_client_says_that_the_values_of_the_file_are_not_vouched_for(tmp_path: Path) -> None:
+    file = tmp_path / "kept.jsonl"
+    with redis_server(OLD) as server:
+        change(RedisStore(server.place()), {"flags/a": flag()})
+        with Client(RedisFeed(server.place(), last_known_good=file)) as client:
+            wait_for(lambda: client.status.state is State.READY)
+        place = server.place()
+    os.utime(file, (time.time() - 3600, time.time() - 3600))
+    with Client(RedisFeed(place, last_known_good=file)) as client:
+        assert client.is_enabled("a") is True
+        status = client.status
+        assert (status.state, status.version) == (State.STALE, 1)
+        assert status.age_seconds >= 3600
+
+
+def test_a_forked_child_of_a_fresh_parent_is_not_fresh_until_it_has_heard_of_redis(
+    server: RedisServer, store: RedisStore
+) -> None:
+    change(store, {"flags/a": flag()})
+    done = subprocess.run(
+        [sys.executable, "-c", _FORKS_WHILE_CUT_OFF, server.place()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "STALE True\n"), done.stderr
+
+
+_FORKS_WHILE_CUT_OFF = """
+import os, sys, time
+from switchover.flags.client import Client
+from switchover.flags.redis_feed import RedisFeed
+from switchover.flags.redis_place import read_redis_place
+
+feed = RedisFeed(sys.argv[1], last_known_good=None)
+client = Client(feed)
+while client.status.state != "READY":
+    time.sleep(0.01)
+feed._place = read_redis_place("unix:///nowhere?set=shop")
+before = client.status.age_seconds
+if os.fork() == 0:
+    status = client.status
+    print(status.state.value, status.age_seconds >= before, flush=True)
+    os._exit(0)
+assert os.wait()[1] == 0
+client.close()
+"""

@@ -17,7 +17,7 @@ from switchover.flags.flag_set import FlagSet
 from switchover.flags.redis_feed import RedisFeed
 from switchover.flags.redis_form import keys_of
 from switchover.flags.redis_store import RedisStore
-from switchover.flags.snapshot import Edits, Snapshot
+from switchover.flags.snapshot import Acknowledgements, Edits, Snapshot
 from switchover.flags.status import State
 from tests.flags.redis_cases import NOTE, Heard, change, flag, following
 from tests.real_parts.redis_server import OLD, VERSIONS, RedisServer, redis_server, wait_for
@@ -120,14 +120,16 @@ def test_live_processes_say_what_they_serve(server: RedisServer, store: RedisSto
         assert {(ack.instance, ack.pid, ack.lineage) for ack in seen} == {
             (name, os.getpid(), store.read().lineage) for name in ("a", "b")
         }
-        assert all(0 <= ack.seen_seconds_ago < 5 for ack in seen)
+        assert all(0 <= ack.seen_seconds_ago < 60 for ack in seen)
+        assert {ack.mark for ack in seen} == {made.mark} == {seen.mark}
+        assert (seen.version, seen.lineage) == (2, store.read().lineage)
     # They have said goodbye.
-    assert store.acknowledgements() == []
+    assert len(store.acknowledgements()) == 0
 
 
-def _all_at(store: RedisStore, version: int, count: int) -> list[object]:
+def _all_at(store: RedisStore, version: int, count: int) -> Acknowledgements | None:
     seen = store.acknowledgements()
-    return list(seen) if len(seen) == count and all(ack.version == version for ack in seen) else []
+    return seen if len(seen) == count and all(ack.version == version for ack in seen) else None
 
 
 def test_a_process_that_cannot_use_a_set_says_that_it_serves_the_one_before(
@@ -162,28 +164,63 @@ def test_a_process_that_cannot_use_a_set_says_that_it_serves_the_one_before(
         assert (client.status.state, client.status.version) == (State.READY, 2)
 
 
-def test_a_process_that_was_not_heard_of_for_5_s_is_not_live_and_is_swept(
-    server: RedisServer, store: RedisStore
-) -> None:
+def test_a_process_that_fell_silent_is_named_for_minutes_and_then_swept(server: RedisServer, store: RedisStore) -> None:
     with server.admin() as admin:
         seconds, _ = admin.time()
-        admin.hset(KEYS.live, "gone", '{"host":"h","pid":1,"version":1,"lineage":"x"}')
-        admin.zadd(KEYS.seen, {"gone": (seconds - 7) * 1000})
-        assert store.acknowledgements() == []
+        for name, minutes in {"silent": 4, "gone": 6}.items():
+            admin.hset(KEYS.live, name, '{"host":"h","pid":1,"version":1,"lineage":"x","mark":"y"}')
+            admin.zadd(KEYS.seen, {name: (seconds - 60 * minutes) * 1000})
+        (silent,) = store.acknowledgements()
+        assert (silent.instance, silent.seen_seconds_ago) == ("silent", pytest.approx(240, abs=30))
         with following(server.place(), instance="here"):
-            wait_for(lambda: [ack.instance for ack in store.acknowledgements()] == ["here"])
-            assert admin.hkeys(KEYS.live) == [b"here"]
-            assert admin.zcard(KEYS.seen) == 1
+            wait_for(lambda: {ack.instance for ack in store.acknowledgements()} == {"here", "silent"})
+            assert set(admin.hkeys(KEYS.live)) == {b"here", b"silent"}
+            assert admin.zcard(KEYS.seen) == 2
+            assert admin.pttl(KEYS.live) > 300_000
 
 
-def test_a_broken_acknowledgement_hides_no_other(server: RedisServer, store: RedisStore) -> None:
+def test_a_word_that_cannot_be_understood_is_somebody_all_the_same(server: RedisServer, store: RedisStore) -> None:
     with server.admin() as admin, following(server.place(), instance="here"):
         seconds, _ = admin.time()
         for name, said in {"a": "{", "b": '{"host":1}', "c": "[]"}.items():
             admin.hset(KEYS.live, name, said)
             admin.zadd(KEYS.seen, {name: seconds * 1000})
         admin.zadd(KEYS.seen, {"d": seconds * 1000})
-        wait_for(lambda: [ack.instance for ack in store.acknowledgements()] == ["here"])
+        wait_for(lambda: len(store.acknowledgements()) == 5)
+        told = {ack.instance: (ack.host, ack.version) for ack in store.acknowledgements() if ack.instance != "here"}
+        assert told == dict.fromkeys("abcd", ("unknown host", 0))
+
+
+@pytest.mark.parametrize("forks", [False, True])
+def test_a_process_that_ends_without_closing_says_goodbye(
+    server: RedisServer, store: RedisStore, *, forks: bool
+) -> None:
+    change(store)
+    command = [sys.executable, "-c", _ENDS, server.place(), "forks" if forks else ""]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        wait_for(lambda: len(store.acknowledgements()) == 1 + forks)
+        process.communicate(b"end")
+        assert process.returncode == 0
+    assert len(store.acknowledgements()) == 0
+
+
+_ENDS = """
+import os, sys
+from switchover.flags import open_client
+
+client = open_client(sys.argv[1], recorder=None, last_known_good=None, wait_seconds=30)
+child = os.fork() if sys.argv[2] else 0
+if child or not sys.argv[2]:
+    sys.stdin.read()
+if child:
+    os.kill(child, 15)
+    os.waitpid(child, 0)
+elif sys.argv[2]:
+    import signal
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while True:
+        signal.pause()
+"""
 
 
 def test_a_feed_that_was_stopped_says_nothing_and_starts_again(server: RedisServer, store: RedisStore) -> None:
@@ -230,6 +267,7 @@ def test_a_forked_child_follows_on_a_connection_of_its_own(server: RedisServer, 
             feed.start(heard)
             heard.wait_version(3)
             feed.stop()
+            assert heard.remembered == [None]
             status = 0
         finally:
             os._exit(status)
@@ -244,6 +282,7 @@ def test_a_forked_child_follows_on_a_connection_of_its_own(server: RedisServer, 
     heard.wait_confirmed()
     feed.stop()
     assert heard.told == ["replace 1", "apply 2", "apply 3"]
+    assert heard.remembered == []
 
 
 def test_a_fork_while_the_thread_still_starts_does_not_hang(server: RedisServer, store: RedisStore) -> None:
@@ -262,7 +301,7 @@ from switchover.flags.snapshot import Snapshot
 
 class Listener:
     def __init__(self): self.came, self.version, self.served = threading.Event(), -1, Snapshot()
-    def replace(self, snapshot): self.served, self.version = snapshot, snapshot.version; self.came.set()
+    def replace(self, snapshot, **_): self.served, self.version = snapshot, snapshot.version; self.came.set()
     def apply(self, snapshot, edits): pass
     def confirm(self): pass
     def lose(self, why): print("lost", why)

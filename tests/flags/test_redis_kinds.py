@@ -12,10 +12,12 @@ from redis.crc import key_slot
 
 import switchover.flags.redis_connection as connection_module
 from switchover.errors import InputError, LedgerConflictError, TargetError
+from switchover.flags.experiment_store import RedisRecords
+from switchover.flags.opening import open_client
 from switchover.flags.redis_form import keys_of
 from switchover.flags.redis_place import Credentials, Kind, Tls, read_redis_place
 from switchover.flags.redis_store import RedisStore
-from switchover.flags.snapshot import Snapshot
+from switchover.flags.snapshot import Json, Snapshot
 from tests.flags.redis_cases import NOTE, change, flag, following
 from tests.real_parts.redis_groups import (
     Certificates,
@@ -83,6 +85,25 @@ def test_a_server_that_cannot_be_trusted_is_not(
         assert "hunter2" not in heard.lost
 
 
+def test_the_host_of_a_certificate_is_checked_by_every_version_of_the_library() -> None:
+    """Before version 6 the library looked at the authority alone, unless it was asked to look at the host."""
+    with connection_module.open_connection("rediss://127.0.0.1:1/0?set=shop") as connection:
+        options = connection.connection_pool.connection_kwargs
+    assert (options["ssl_check_hostname"], options["ssl_cert_reqs"]) == (True, "required")
+
+
+def test_a_server_with_the_certificate_of_another_host_is_not_trusted(tmp_path: Path) -> None:
+    elsewhere = make_certificates(tmp_path, "192.0.2.1")
+    with tls_server(DEBIAN, elsewhere) as server:
+        place = (
+            f"rediss://127.0.0.1:{server.port}/0?set=shop&ca={elsewhere.ca}"
+            f"&cert={elsewhere.certificate}&key={elsewhere.key}"
+        )
+        with pytest.raises(TargetError, match="IP address mismatch") as caught:
+            RedisStore(place).read()
+        assert "a host that it vouches for" in caught.value.problem.next_step
+
+
 def _documented(which: str, version: str) -> str:
     """The rights that the documentation names for the application or the operator."""
     text = " ".join((connection_module.__doc__ or "").split()).replace("NAME", "shop")
@@ -111,7 +132,7 @@ def test_the_documented_rights_are_enough_and_those_of_an_application_change_not
             heard.wait_version(3)
             heard.wait_confirmed()
             assert [ack.instance for ack in operator.acknowledgements()] == ["app"]
-        assert operator.acknowledgements() == []
+        assert len(operator.acknowledgements()) == 0
         assert not heard.losses
         assert "not seen" not in caplog.text
         assert len(operator.history()) == 3
@@ -121,6 +142,39 @@ def test_the_documented_rights_are_enough_and_those_of_an_application_change_not
             change(RedisStore(places["application"]))
         with pytest.raises(TargetError, match="grant the rights"):
             RedisStore(places["operator"].replace("set=shop", "set=other")).read()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_documented_rights_are_enough_for_an_application_that_is_opened_as_usual(
+    version: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis_server(version) as server, server.admin() as admin:
+        for which in ("application", "operator"):
+            admin.execute_command("ACL", "SETUSER", which, "on", ">word", *_documented(which, version).split())
+        places = {
+            which: server.place().replace("unix://", f"unix://{which}:word@") for which in ("application", "operator")
+        }
+        split: Json = {"fractional": [["on", 50], ["off", 50]]}
+        tested: Json = {
+            "state": "ENABLED",
+            "variants": {"on": True, "off": False},
+            "defaultVariant": "off",
+            "targeting": split,
+            "metadata": {"switchover.experiment": True},
+        }
+        change(RedisStore(places["operator"]), {"flags/test": tested})
+        with open_client(places["application"], last_known_good=tmp_path / "kept", wait_seconds=30) as client:
+            for number in range(20):
+                client.is_enabled("test", f"user{number}")
+                client.track("purchase", f"user{number}", 2.0)
+        records = RedisRecords(places["operator"])
+        assert sum(count.count for count in records.read_counts()["test"]) == 20
+        found = records.read_experiment("test", "purchase")
+        assert sum(one.units for one in found.variants.values()) == 20
+        assert found.events == ("purchase",)
+        denied = [(each["username"], each["object"]) for each in admin.acl_log()]
+        assert denied == []
+    assert "not seen" not in caplog.text
 
 
 def test_who_may_not_say_that_it_lives_follows_all_the_same(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from switchover.errors import InputError, LedgerConflictError, LedgerUnreadableE
 from switchover.flags.redis_connection import Patience
 from switchover.flags.redis_form import MOST_BYTES, keys_of
 from switchover.flags.redis_store import RedisStore
-from switchover.flags.snapshot import Change, Json, Note, Snapshot
+from switchover.flags.snapshot import Acknowledgements, Change, Json, Note, Snapshot
 from tests.flags.redis_cases import NOTE, change, flag
 from tests.real_parts.redis_relay import redis_relay
 from tests.real_parts.redis_server import OLD, VERSIONS, RedisServer, redis_folder, redis_server
@@ -43,7 +43,7 @@ def store(server: RedisServer) -> RedisStore:
 def test_a_place_where_nothing_was_stored_has_version_0(store: RedisStore) -> None:
     assert store.read() == Snapshot()
     assert store.history() == []
-    assert store.acknowledgements() == []
+    assert store.acknowledgements() == Acknowledgements()
 
 
 def test_what_is_written_is_read_and_stands_in_the_trail(store: RedisStore) -> None:
@@ -127,12 +127,15 @@ def test_two_changes_of_one_number_on_two_sides_of_a_failover_are_told_apart(
         store.write(held, {"flags/a": flag()}, NOTE)
 
 
-def test_entries_ahead_of_the_set_do_not_keep_it_from_being_changed(server: RedisServer, store: RedisStore) -> None:
+def test_entries_ahead_of_the_set_do_not_keep_it_from_being_changed(
+    server: RedisServer, store: RedisStore, caplog: pytest.LogCaptureFixture
+) -> None:
     change(store)
     with server.admin() as admin:
         admin.xadd(KEYS.changes, {"foreign": "entry"}, id="99-0")
         assert change(store).version == 2
         assert admin.xlen(KEYS.former) == 2
+    assert f"the changes before version 2 stood in the way and are in {KEYS.former} now" in caplog.text
     assert [entry.version for entry in store.history()] == [2]
 
 
@@ -223,15 +226,29 @@ def test_the_trail_is_bounded(server: RedisServer) -> None:
     assert store.history(1)[0].version == 350
 
 
-@pytest.mark.parametrize(
-    ("field", "text"), [("flags/f0", "{broken"), ("flags/f0", "NaN"), ("flags/f0", "[" * 100_000), ("version", "soon")]
-)
-def test_a_set_that_is_broken_is_named(server: RedisServer, store: RedisStore, field: str, text: str) -> None:
+@pytest.mark.parametrize("text", ["{broken", "NaN", "[" * 100_000])
+def test_a_broken_part_is_handed_on_as_its_text_and_keeps_nobody_from_the_others(
+    store: RedisStore, server: RedisServer, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(store)
     change(store)
     with server.admin() as admin:
-        admin.hset(KEYS.set, field, text)
-    with pytest.raises(LedgerUnreadableError, match=field if "/" in field else "version"):
+        admin.hset(KEYS.set, "flags/f0", text)
+    assert store.read().parts == {"flags/f0": text, "flags/f1": flag()}
+    assert "flags/f0 is no JSON" in caplog.text
+    change(store, {"flags/f1": flag("off")})
+    assert change(store, {"flags/f0": None}).before == {"flags/f0": text}
+    assert store.read().parts == {"flags/f1": flag("off")}
+
+
+def test_a_set_without_a_number_is_named(server: RedisServer, store: RedisStore) -> None:
+    change(store)
+    with server.admin() as admin:
+        admin.hset(KEYS.set, "version", "soon")
+    with pytest.raises(LedgerUnreadableError, match="version"):
         store.read()
+    with pytest.raises(LedgerUnreadableError, match="version"):
+        store.acknowledgements()
 
 
 def test_a_broken_part_can_be_overwritten_and_its_text_stays_in_the_trail(
@@ -246,12 +263,18 @@ def test_a_broken_part_can_be_overwritten_and_its_text_stays_in_the_trail(
     assert store.history(1)[0].before == {"flags/f0": '{"half": 1'}
 
 
-def test_a_broken_trail_is_named(server: RedisServer, store: RedisStore) -> None:
-    change(store)
+def test_foreign_entries_are_left_out_of_the_trail_and_counted(
+    server: RedisServer, store: RedisStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        change(store)
     with server.admin() as admin:
         admin.xadd(KEYS.changes, {"edits": "{"}, id="7-0")
-    with pytest.raises(LedgerUnreadableError, match="7-0"):
-        store.history()
+        admin.xadd(KEYS.changes, {"foreign": "entry"})
+    assert [entry.version for entry in store.history()] == [3, 2, 1]
+    assert "2 entries of" in caplog.text
+    assert [entry.version for entry in store.history(2)] == [3, 2]
+    assert [entry.version for entry in store.history(3)] == [3, 2, 1]
 
 
 def test_a_foreign_key_is_named(server: RedisServer, store: RedisStore) -> None:

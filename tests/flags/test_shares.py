@@ -39,8 +39,9 @@ BY_COMPANY: Json = {"cat": [{"var": "$flagd.flagKey"}, {"var": "company"}]}
 def test_everybody_and_nobody_are_constants_that_read_back() -> None:
     assert build_targeting(percentage(100)) == {"if": [True, "on", "off"]}
     assert build_targeting(percentage(0)) == {"if": [False, "on", "off"]}
-    assert build_targeting(any_of(for_users("ann"), percentage(100)))["if"][2] == {"if": [True, "on", "off"]}
-    within = build_targeting(all_of(any_of(for_users("ann"), percentage(100)), for_groups("beta")))
+    behind: Any = build_targeting(any_of(for_users("ann"), percentage(100)))
+    assert behind["if"][2] == {"if": [True, "on", "off"]}
+    within: Any = build_targeting(all_of(any_of(for_users("ann"), percentage(100)), for_groups("beta")))
     assert within["if"][0]["and"][1]["or"][1] is True
     for percent in (0, 100):
         rule = read_rule(build_targeting(percentage(percent)))
@@ -206,7 +207,7 @@ def test_at_the_ends_a_stored_percentage_agrees_with_one_in_code(percent: int) -
     ],
 )
 def test_a_variant_is_served_alone_only_where_it_is_without_a_key_too(targeting: Json, served: set[str]) -> None:
-    assert read_served(flag_with(targeting), {}) == served
+    assert set(read_served(flag_with(targeting), {}) or ()) == served
 
 
 @pytest.mark.parametrize(

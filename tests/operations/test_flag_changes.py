@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
@@ -12,12 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.errors import InputError, LedgerConflictError
-from switchover.flags.file_store import FileStore
 from switchover.flags.memory_store import MemoryStore
-from switchover.flags.snapshot import Acknowledgement, Change, Edits, Json, Note, Snapshot
-from switchover.operations.flag_changes import change_flag, change_set, of_document, of_flag, plan_change
-from switchover.operations.flag_history import going_back_to, plan_restore, plan_undo, taking_back
-from switchover.operations.flag_proof import wait_for_acknowledgements
+from switchover.flags.snapshot import Acknowledgement, Acknowledgements, Change, Edits, Json, Note, Snapshot
+from switchover.operations.flag_changes import (
+    change_flag,
+    change_set,
+    count_edits,
+    keeping_all,
+    of_document,
+    of_flag,
+    plan_change,
+)
+from switchover.operations.flag_history import going_back_to, plan_restore, plan_undo, refuse_lost_set, taking_back
 
 NOTE = Note("ann@example.com", "a test", "set")
 
@@ -156,6 +161,17 @@ def test_a_document_replaces_the_set_or_is_laid_over_it() -> None:
     assert store.read().parts == document
 
 
+def test_a_document_that_would_remove_something_is_refused_and_one_that_would_not_is_written() -> None:
+    before = Snapshot(1, "x", {f"flags/f{number}": a_flag() for number in range(7)})
+    smaller = {"flags/f0": a_flag("on"), "flags/new": a_flag()}
+    with pytest.raises(InputError) as refused:
+        plan_change(before, keeping_all(smaller))
+    assert refused.value.problem.found == "6 not named: f1, f2, f3, f4, f5 and 1 more"
+    plan = plan_change(before, keeping_all({**before.parts, **smaller}))
+    assert count_edits(plan.before, plan.edits) == {"made": 1, "edited": 1, "removed": 0}
+    assert plan_change(Snapshot(), keeping_all(smaller)).edits == smaller
+
+
 def test_a_plan_knows_what_was_before() -> None:
     store = MemoryStore()
     add("checkout", store)
@@ -203,7 +219,7 @@ def test_a_version_beyond_the_trail_is_refused_with_what_is_missing() -> None:
     with pytest.raises(InputError) as caught:
         plan_restore(store.read(), short, 1)
     assert "no entry of version 2" in caught.value.problem.found
-    with pytest.raises(InputError, match="cannot go back"):
+    with pytest.raises(InputError, match="version 2 cannot be taken back"):
         plan_undo(store.read(), short, 2)
 
 
@@ -238,68 +254,32 @@ def test_a_change_under_a_later_one_is_not_taken_back_alone() -> None:
     assert "restore --version 0" in caught.value.problem.next_step
 
 
-def process(pid: int, version: int, *, seen: float = 0.1, lineage: str = "a") -> Acknowledgement:
-    return Acknowledgement(f"shop-{pid}", "host-1", pid, version, lineage, seen)
-
-
-@dataclass
-class Heard(MemoryStore):
-    """What the processes say, one list after the other; the last one for ever."""
-
-    said: list[Sequence[Acknowledgement]] = field(default_factory=list)
-    now: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__init__(Snapshot(5, "a", {"flags/checkout": a_flag()}))
-
-    def acknowledgements(self) -> Sequence[Acknowledgement]:
-        return self.said.pop(0) if len(self.said) > 1 else self.said[0]
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
-
-
-def wait(store: Heard, timeout: float = 10.0) -> tuple[list[int], list[int], float]:
-    proof = wait_for_acknowledgements(store, 5, timeout, clock=lambda: store.now, sleep=store.sleep)
-    assert proof.complete is (not proof.missing)
-    return [each.pid for each in proof.acknowledged], [each.pid for each in proof.missing], proof.seconds
-
-
-def test_the_proof_is_complete_when_every_process_has_confirmed() -> None:
-    confirmed, missing, seconds = wait(Heard([[process(1, 4), process(2, 5)], [process(1, 6), process(2, 5)]]))
-    assert (confirmed, missing) == ([1, 2], [])
-    assert 0 < seconds < 1
-
-
-def test_who_has_not_confirmed_in_time_is_named() -> None:
-    assert wait(Heard([[process(1, 4), process(2, 5)]]), 3.0) == ([2], [1], pytest.approx(3.0))
-
-
-def test_another_lineage_is_another_set_whatever_its_version() -> None:
-    assert wait(Heard([[process(1, 99, lineage="b")]]), 1.0)[1] == [1]
-
-
-def test_who_falls_silent_before_confirming_is_named_and_who_says_goodbye_is_not() -> None:
-    silent, leaving = process(1, 4), process(2, 4)
-    heard: list[Sequence[Acknowledgement]] = [[silent, leaving], [replace(silent, seen_seconds_ago=4.9)], []]
-    assert wait(Heard(heard), 1.0)[1] == [1]
-
-
-def test_who_comes_back_after_a_silence_counts() -> None:
-    assert wait(Heard([[process(1, 4, seen=4.9)], [], [process(1, 5)]]))[:2] == ([1], [])
-
-
-def test_nobody_to_confirm_is_a_proof_of_nobody() -> None:
-    assert wait(Heard([[]])) == ([], [], 0.0)
-
-
-def test_a_file_has_no_word_from_its_readers_and_says_so(tmp_path: object) -> None:
-    proof = wait_for_acknowledgements(FileStore(f"{tmp_path}/flags.json"), 1, 10.0)
-    assert (proof.known, proof.complete, proof.acknowledged) == (False, False, ())
-
-
 def test_the_time_of_a_change_that_changed_nothing_is_now() -> None:
     store = MemoryStore()
     add("checkout", store)
     assert abs((datetime.now(UTC) - add("checkout", store).at).total_seconds()) < 60
+
+
+def test_a_change_beyond_the_trail_says_that_it_cannot_be_taken_back() -> None:
+    with pytest.raises(InputError) as caught:
+        plan_undo(Snapshot(3, "a"), [], 2)
+    assert caught.value.problem.failed == "version 2 cannot be taken back"
+    assert "no entry of version 2" in caught.value.problem.found
+    assert "restore" not in caught.value.problem.next_step
+
+
+class Lost(MemoryStore):
+    """A place whose set is gone, but not the processes that serve it."""
+
+    def acknowledgements(self) -> Acknowledgements:
+        return Acknowledgements(processes=(Acknowledgement("shop-1", "host-1", 1, 7, "a", 0.1),))
+
+
+def test_a_new_set_is_not_begun_where_one_was_lost() -> None:
+    refuse_lost_set(MemoryStore())
+    with pytest.raises(InputError, match="serve its version 7"):
+        refuse_lost_set(Lost())
+    store = MemoryStore()
+    add("checkout", store)
+    with pytest.raises(InputError, match="its audit trail"):
+        refuse_lost_set(store)

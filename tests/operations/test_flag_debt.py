@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,10 @@ from switchover.errors import InputError
 from switchover.flags.changes import new_flag
 from switchover.flags.hygiene import FindingKind
 from switchover.flags.memory_store import MemoryStore
-from switchover.flags.records import DailyCount
+from switchover.flags.records import Answered, DailyCount
 from switchover.flags.snapshot import Json, Note
 from switchover.operations.flag_changes import change_flag
-from switchover.operations.flag_debt import choose_answer, find_debt, remove_from_code, sum_counts
+from switchover.operations.flag_debt import choose_answer, find_debt, remove_from_code, require_unasked, sum_counts
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ASKS = "client.is_enabled('checkout')\nclient.is_enabled(name)\n"
@@ -90,3 +90,31 @@ def test_a_removal_is_shown_first_and_then_written(tmp_path: Path) -> None:
     assert (tmp_path / "app.py").read_text() == "client.is_enabled(name)\n"
     assert [each.expression for each in written.computed] == ["name"]
     assert [Path(each.file).name for each in written.unread] == ["bad.py"]
+
+
+def counted(days_ago: int, count: int = 3) -> list[DailyCount]:
+    answered = Answered("checkout", "on", None, "STATIC", None)
+    return [DailyCount(NOW.date() - timedelta(days=days_ago), answered, count)]
+
+
+@pytest.mark.parametrize("code", ["client.is_enabled('checkout')", "queue.get_value('checkout')", "client.variant("])
+def test_what_asks_for_a_flag_or_may_keeps_it_in_the_set(tmp_path: Path, code: str) -> None:
+    (tmp_path / "app.py").write_text(f"{code}\n")
+    scan = FolderSources((tmp_path,)).find_references()
+    with pytest.raises(InputError, match=r"app\.py"):
+        require_unasked(scan, "checkout", (), lambda: NOW)
+
+
+def test_a_computed_key_keeps_a_flag_in_the_set_while_it_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("client.is_enabled(name)\n")
+    scan = FolderSources((tmp_path,)).find_references()
+    assert len(require_unasked(scan, "checkout", counted(1), lambda: NOW)) == 1
+    with pytest.raises(InputError, match="by a computed key, and it was asked today"):
+        require_unasked(scan, "checkout", counted(0), lambda: NOW)
+
+
+def test_what_is_asked_today_though_no_code_is_found_is_said(tmp_path: Path) -> None:
+    scan = FolderSources((tmp_path,)).find_references()
+    assert require_unasked(scan, "checkout", counted(1), lambda: NOW) == ()
+    (warning,) = require_unasked(scan, "checkout", counted(0), lambda: NOW)
+    assert "asked 3 times today" in warning

@@ -37,10 +37,14 @@ def store(place: str, **flags: Json) -> None:
     keeper.write(keeper.read(), edits, NOTE)
 
 
-def enrol(place: str, variant: str, units: int, converted: int) -> None:
-    exposures = [Exposure("checkout", f"{variant}{number}", variant, 1) for number in range(units)]
-    events = [Occurrence("checkout", f"{variant}{number}", "purchase", None, 2) for number in range(converted)]
-    RedisRecords(place).write(Batch(variant, 1, (), (*exposures, *events)))
+def enrol(place: str, variant: str, units: int, converted: int, since: int = 0) -> None:
+    now = int(time.time() * 1000)
+    exposures = [Exposure("checkout", f"{variant}{number}", variant, now) for number in range(since, since + units)]
+    events = [
+        Occurrence("checkout", f"{variant}{number}", "purchase", None, now)
+        for number in range(since, since + converted)
+    ]
+    RedisRecords(place).write(Batch(f"{variant}{since}", 1, (), (*exposures, *events)))
 
 
 def test_an_experiment_in_redis_is_judged_against_the_weights_and_the_default_of_its_flag(place: str) -> None:
@@ -60,6 +64,22 @@ def test_units_that_are_not_spread_as_the_flag_says_are_a_mismatch(place: str) -
     enrol(place, "on", 1000, 300)
     enrol(place, "off", 1000, 100)
     assert read_results(place, "checkout", "purchase").verdict is Verdict.MISMATCH
+
+
+def test_only_units_that_came_since_the_weights_are_these_are_judged(place: str) -> None:
+    store(place, checkout=boolean({"fractional": [["on", 90], ["off", 10]]}, experiment=True))
+    enrol(place, "on", 900, 900)
+    enrol(place, "off", 100, 100)
+    time.sleep(0.01)
+    store(place, checkout=boolean(SPLIT, experiment=True))
+    early = read_results(place, "checkout", "purchase")
+    assert (early.verdict, sum(variant.units for variant in early.variants)) == (Verdict.NO_DATA, 0)
+    enrol(place, "on", 1000, 300, since=1000)
+    enrol(place, "off", 1000, 100, since=1000)
+    store(place, checkout=boolean({"if": [{"in": [{"var": "targetingKey"}, ["ann"]]}, "on", SPLIT]}, experiment=True))
+    results = read_results(place, "checkout", "purchase")
+    assert results.verdict is Verdict.BETTER
+    assert "left out: 1000 units that were enrolled before the weights were changed" in results.warnings
 
 
 def test_the_records_of_a_flag_that_was_removed_can_still_be_judged(place: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from switchover.errors import BusyError, FencedError, InputError, UnhealthyError
 from switchover.flags.changes import kill, new_flag, read_percentage, set_percentage
 from switchover.flags.memory_store import MemoryStore
-from switchover.flags.records import Batch, ExperimentData, VariantData
+from switchover.flags.records import Batch, ErrorWatch, ExperimentData
 from switchover.flags.rollout_trail import FlagRollout
-from switchover.flags.snapshot import Note
+from switchover.flags.snapshot import Change, Json, Note
 from switchover.model import Colour, JudgeSettings, Tally
 from switchover.operations.flag_changes import change_flag
+from switchover.operations.flag_owner import require_still_ours
 from switchover.operations.flag_rollout import (
     FlagSight,
     open_flag_sight,
@@ -26,8 +28,8 @@ BY_HAND = Note("ann", "by hand", "rollout")
 JUDGE = JudgeSettings(no_data_seconds=5)
 
 
-def a_store(percent: float = 10) -> MemoryStore:
-    store = MemoryStore()
+def a_store(percent: float = 10, *, store: MemoryStore | None = None) -> MemoryStore:
+    store = store or MemoryStore()
     flag = new_flag()
     change_flag(store, "checkout", lambda _: set_percentage(flag, percent), Note("ann", "new", "set"))
     return store
@@ -151,10 +153,11 @@ def hold(
 
 
 class Errors:
-    """Port `RecordKeeper`: the errors of an experiment, more with every look."""
+    """Port `ExperimentKeeper`: more units with an error at every look. It keeps nothing that could be scanned."""
 
     def __init__(self, on: int, off: int) -> None:
-        self._looks, self._on, self._off = 0, on, off
+        self._looks, self._on, self._off = -1, on, off
+        self.watches: list[ErrorWatch] = []
 
     def write(self, batch: Batch) -> None:
         raise AssertionError(batch)
@@ -162,11 +165,88 @@ class Errors:
     def read_counts(self) -> dict[str, object]:  # type: ignore[override]
         raise AssertionError
 
-    def read_experiment(self, flag: str, event: str) -> ExperimentData:
-        assert (flag, event) == ("checkout", "error")
+    def read_experiment(self, flag: str, event: str, since: int = 0) -> ExperimentData:
+        raise AssertionError(flag, event, since)
+
+    def begin_watch(self, watch: ErrorWatch) -> None:
+        self.watches.append(watch)
+
+    def read_watch(self, flag: str, run: str) -> dict[str, int]:
+        assert (flag, run) == ("checkout", "run-1")
         self._looks += 1
-        on, off = VariantData(10_000, self._on * self._looks), VariantData(10_000, self._off * self._looks)
-        return ExperimentData(flag, event, {"on": on, "off": off})
+        return {"on": self._on * self._looks, "off": self._off * self._looks}
+
+
+class CountingStore(MemoryStore):
+    """How many entries of the trail were asked for, by each question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int | None] = []
+
+    def history(self, limit: int | None = None) -> Sequence[Change]:
+        self.asked.append(limit)
+        return super().history(limit)
+
+
+def test_a_look_reads_what_is_new_in_the_trail_however_long_it_is() -> None:
+    house, store = a_live_house(), CountingStore()
+    a_store(store=store)
+    rollout, sight = begin(house, store)
+    for number in range(200):
+        change_flag(store, f"other-{number}", lambda _: new_flag(), BY_HAND)
+    serve(house, errors=0)
+    store.asked.clear()
+    seen = require_still_ours(store, rollout, None)
+    for _ in range(10):
+        seen = require_still_ours(store, rollout, seen)
+    assert store.asked[-10:] == [1] * 10
+    change_flag(store, "other-1", kill, BY_HAND)
+    change_flag(store, "other-2", kill, BY_HAND)
+    store.asked.clear()
+    seen = require_still_ours(store, rollout, seen)
+    assert store.asked == [1, 3]
+    change_flag(store, "checkout", kill, BY_HAND)
+    with pytest.raises(FencedError, match="taken over"):
+        require_still_ours(store, rollout, seen)
+    with pytest.raises(FencedError, match="taken over"):
+        hold(house, store, rollout, sight)
+
+
+def test_a_set_that_somebody_began_anew_is_looked_at_whole() -> None:
+    store = a_store()
+    rollout, _ = plan(store)
+    raise_flag(store, rollout, 25)
+    seen = require_still_ours(store, rollout, None)
+    anew = a_store()
+    raise_flag(anew, plan(anew)[0], 25)
+    change_flag(anew, "checkout", kill, BY_HAND)
+    change_flag(anew, "other", lambda _: new_flag(), BY_HAND)
+    with pytest.raises(FencedError, match="taken over"):
+        require_still_ours(anew, rollout, seen)
+
+
+def test_the_errors_are_counted_once_from_the_first_step_on() -> None:
+    house, store, keeper = a_live_house(), a_store(), Errors(on=0, off=0)
+    rollout, sight = begin(house, store, keeper)
+    serve(house, errors=0)
+    watch = {"hold_seconds": 3, "settings": JUDGE, "report": lambda *_: None, "keeper": keeper}
+    sight = watch_flag(house.ports(), store, rollout, sight, **watch)  # type: ignore[arg-type]
+    raise_flag(store, rollout, 100)
+    assert sight.share == 0.5
+    assert watch_flag(house.ports(), store, rollout, sight, **watch).share == 1.0  # type: ignore[arg-type]
+    created = int(store.history()[-1].at.timestamp() * 1000)
+    assert keeper.watches == [ErrorWatch("checkout", "run-1", "error", "on", created)]
+
+
+def test_where_companies_draw_the_lots_the_errors_of_their_users_prove_nothing() -> None:
+    house, store, keeper = a_live_house(), a_store(), Errors(on=60, off=5)
+    by_company: Json = {"fractional": [{"var": "company"}, ["on", 10], ["off", 90]]}
+    change_flag(store, "checkout", lambda flag: {**dict(flag), "targeting": by_company}, BY_HAND)  # type: ignore[arg-type]
+    rollout, sight = begin(house, store, keeper)
+    serve(house, errors=0)
+    hold(house, store, rollout, sight, keeper)
+    assert share(store) == 50
 
 
 def test_a_healthy_service_lets_the_flag_stay() -> None:

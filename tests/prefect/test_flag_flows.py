@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ ANN = {"who": "ann", "why": "all want it"}
 def a_store(house: House) -> FileStore:
     """A file beside switchover.toml, where the flows look for it, with one flag at 10 %."""
     store = FileStore(house.folder / "flags.json")
-    change_flag(store, "checkout", lambda _: set_percentage(new_flag(), 10), Note("ann", "new", "set"))
+    flag = set_percentage(new_flag(created=date(2026, 1, 1)), 10)
+    change_flag(store, "checkout", lambda _: flag, Note("ann", "new", "set"))
     return store
 
 
