@@ -71,9 +71,9 @@ def remove_flag(
         cleaned = remove_leftovers(source, first.source, exports_imports=exports_imports, outside=outside)
         last = first
         for _ in range(_PASSES):
-            if cleaned.source == last.source:
-                break
             last = _rewrite(cleaned.source, key, answer, imported, outside)
+            if last.source == cleaned.source:
+                break
             cleaned = remove_leftovers(source, last.source, exports_imports=exports_imports, outside=outside)
         compile(cleaned.source, "<source>", "exec", dont_inherit=True)
     except (*UNREADABLE, cst.ParserSyntaxError, cst.CSTValidationError) as error:

@@ -16,8 +16,8 @@ def kill(name: str, variant: str | None, *, asked: Asked) -> int:
     """Switch a flag off for everybody at once.
 
     Everybody gets one variant, whatever the flag's rules say, in every flagd evaluator too. With --wait every
-    live process has confirmed it, or those that have not are named and the status is 1. A killed flag can be killed
-    again: that confirms it again.
+    process that follows the flags has confirmed it, or those that have not are named and the status is 1; so it is
+    where nobody follows them. A killed flag can be killed again: that confirms it again.
     """
     return change_one(asked, name, lambda flag: changes.kill(flag, variant), action="kill", strict=True)
 

@@ -112,8 +112,12 @@ class Client(Questions):
         return self._handlers.add(handler)
 
     def wait_ready(self, timeout_seconds: float) -> bool:
-        """Wait until there is a set to answer from, were it a last known one; False when none has come in time."""
-        return self._ready.wait(timeout_seconds)
+        """Wait until the place has answered, or could not be asked and there is a last known set to go on with.
+
+        So whoever waits is not answered from yesterday's file while today's set is on its way. False when there is no
+        set to answer from in time.
+        """
+        return self._ready.wait(timeout_seconds) or self._has_set
 
     def close(self) -> None:
         """End the feed and flush the recorder. Flags still answer, from the last known values. May be repeated."""
@@ -176,11 +180,9 @@ class Client(Questions):
 
     def lose(self, why: str) -> None:
         """Go on with what there is."""
-        state = self._without_place()
-        if self._closed or (state, why) == (self._state, self._why):
-            return
-        self._state, self._why = state, why
-        self._tell(EventKind.STALE if self._has_set else EventKind.ERROR, why=why)
+        if self._has_set:
+            self._ready.set()
+        self._doubt(why)
 
     def restart_after_fork(self) -> None:
         """In a child: a feed and a recorder of its own, no lock of the parent's."""
@@ -204,8 +206,14 @@ class Client(Questions):
     def _remember(self, age_seconds: float | None) -> None:
         if age_seconds is not None:
             self._vouched_at = self._monotonic() - age_seconds
-        self._ready.set()
-        self.lose("last known values: the place was not heard of yet")
+        self._doubt("last known values: the place was not heard of yet")
+
+    def _doubt(self, why: str) -> None:
+        state = self._without_place()
+        if self._closed or (state, why) == (self._state, self._why):
+            return
+        self._state, self._why = state, why
+        self._tell(EventKind.STALE if self._has_set else EventKind.ERROR, why=why)
 
     def _retry(self, snapshot: Snapshot) -> None:
         if self._monotonic() >= self._again_at:

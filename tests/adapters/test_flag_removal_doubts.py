@@ -277,3 +277,11 @@ def test_no_text_becomes_a_docstring_when_what_stood_before_it_goes() -> None:
     assert (
         take_out("from shop import old\n'a note'\nif not client.is_enabled('x'): old()\n", ON).new_source.strip() == ""
     )
+
+
+def test_what_is_left_is_named_at_its_new_line_and_only_where_it_is_still_there() -> None:
+    shown = "lambda: f\"{client.is_enabled('x')=}\""
+    source = f"if client.is_enabled('x'):\n    new()\nelse:\n    client.with_flag('x', {shown}, {shown})\n"
+    assert take_out(source, ON).left == ()
+    (left,) = take_out(source, OFF).left
+    assert left.line == 1

@@ -251,6 +251,32 @@ def test_before_the_first_set_callers_get_their_defaults() -> None:
         assert client.is_enabled_detail("nope").error_code is ErrorCode.FLAG_NOT_FOUND
 
 
+def test_who_waits_is_not_answered_from_a_kept_set_while_the_place_is_asked() -> None:
+    feed = Feed()
+    with Client(feed) as client:
+        feed.to.replace(a_snapshot(1), vouched=False, age_seconds=60)
+        waiting = threading.Thread(target=lambda: waited.append((client.wait_ready(30), client.status.version)))
+        waited: list[tuple[bool, int]] = []
+        waiting.start()
+        waiting.join(0.1)
+        assert waited == []
+        feed.to.replace(a_snapshot(2))
+        waiting.join(30)
+    assert waited == [(True, 2)]
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_who_waits_goes_on_with_a_kept_set_when_the_place_is_silent(seconds: int) -> None:
+    feed = Feed()
+    with Client(feed) as client:
+        feed.to.replace(a_snapshot(1), vouched=False, age_seconds=60)
+        if seconds:
+            feed.to.lose("no answer in time")
+        assert client.wait_ready(seconds) is True
+        assert client.status.state is State.STALE
+        assert client.is_enabled("on") is True
+
+
 def test_events_tell_what_happened(feed: Feed) -> None:
     heard: list[Event] = []
     feed.snapshot = None
