@@ -11,7 +11,6 @@ from functools import cache
 import pytest
 
 from switchover.flags.experiment_store import RedisRecords
-from switchover.flags.memory_records import MemoryRecords
 from switchover.flags.records import (
     MAX_EVENTS,
     Answered,
@@ -24,6 +23,7 @@ from switchover.flags.records import (
     VariantData,
     day_of,
 )
+from tests.flags.memory_records import MemoryRecords
 from tests.real_parts.redis_server import VERSIONS, RedisServer, redis_server
 
 Open = Callable[[int], ExperimentKeeper]

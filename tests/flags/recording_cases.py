@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from switchover.errors import TargetError
 from switchover.flags.compiler import compile_set
 from switchover.flags.flag_set import FlagSet
-from switchover.flags.memory_records import MemoryRecords
 from switchover.flags.records import Batch
 from switchover.flags.snapshot import Json, Snapshot
+from tests.flags.memory_records import MemoryRecords
 
 SPLIT: Json = {"fractional": [["on", 50], ["off", 50]]}
 

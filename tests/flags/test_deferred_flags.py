@@ -15,9 +15,9 @@ from switchover.flags.counting import AnswerCounts
 from switchover.flags.exposures import ExposureRecorder
 from switchover.flags.flag_set import CompiledFlag, DeferredFlag, FlagSet
 from switchover.flags.fresh_stack import on_fresh_stack
-from switchover.flags.memory_records import MemoryRecords
 from switchover.flags.resolution import ErrorCode, Reason
 from tests.flags.compiler_cases import a_flag, a_set
+from tests.flags.memory_records import MemoryRecords
 from tests.flags.recording_cases import SPLIT, compiled
 
 BETA: Any = {"if": [{"var": "beta"}, "on"]}

@@ -14,10 +14,10 @@ from switchover.flags.context import Context
 from switchover.flags.counting import AnswerCounts
 from switchover.flags.exposures import MAX_EVENT_NAME, ExposureRecorder
 from switchover.flags.flag_set import FlagSet
-from switchover.flags.memory_records import MemoryRecords
 from switchover.flags.ports import Listener
 from switchover.flags.recent import Recent
 from switchover.flags.records import unit_of
+from tests.flags.memory_records import MemoryRecords
 from tests.flags.recording_cases import SPLIT, Clock, Outage, boolean, compiled, snapshot
 
 

@@ -11,9 +11,9 @@ from switchover.flags.client import Client
 from switchover.flags.context import Context
 from switchover.flags.context_cache import ContextCache
 from switchover.flags.exposures import ExposureRecorder
-from switchover.flags.memory_records import MemoryRecords
 from switchover.flags.ports import Listener
 from switchover.flags.prometheus import FlagCollector
+from tests.flags.memory_records import MemoryRecords
 from tests.flags.recording_cases import SPLIT, boolean, snapshot
 
 ANNA = Context("anna")

@@ -12,13 +12,13 @@ import pytest
 
 from switchover.errors import UnhealthyError
 from switchover.flags.changes import new_flag, read_percentage, set_percentage
-from switchover.flags.memory_records import MemoryRecords
 from switchover.flags.memory_store import MemoryStore
 from switchover.flags.records import Batch, Exposure, Occurrence
 from switchover.flags.snapshot import Note
 from switchover.model import Colour, JudgeSettings, Tally
 from switchover.operations.flag_changes import change_flag
 from switchover.operations.flag_rollout import open_flag_sight, plan_flag_rollout, raise_flag, watch_flag
+from tests.flags.memory_records import MemoryRecords
 from tests.operations.house import House
 
 NOTE = Note("ann", "an experiment", "rollout")

@@ -1,4 +1,4 @@
-"""The keeper of records in this process: for tests. It keeps the same contract as the one in Redis."""
+"""A keeper of records in the memory of a test. It keeps the same contract as the one in Redis."""
 
 from __future__ import annotations
 
